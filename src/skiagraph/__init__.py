@@ -1,0 +1,1 @@
+"""skiagraph: a DICOMweb origin server."""

@@ -1,0 +1,1 @@
+"""The web framework lives here, and only here."""

@@ -1,0 +1,1 @@
+"""Where everything that can be asked about Instances is kept."""

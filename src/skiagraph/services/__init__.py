@@ -1,0 +1,1 @@
+"""One module per DICOMweb service: request, behavior, response."""

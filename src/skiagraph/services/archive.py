@@ -1,0 +1,18 @@
+"""The archive: what the services work on, put together by the composition root."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from skiagraph.blobs.base import BlobStore
+from skiagraph.index.base import InstanceIndex
+from skiagraph.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """Back-ends by their Protocols, and the settings."""
+
+    settings: Settings
+    blobs: BlobStore
+    index: InstanceIndex

@@ -1,0 +1,166 @@
+"""Every setting: its unit, default, why one would change it, and what a peer notices.
+
+Read once at start, from keyword arguments, environment variables ``SKIAGRAPH_…`` and a TOML file, in this
+order of precedence; passed down as a frozen value. Nothing reads the environment later.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+KIB, MIB, GIB = 2**10, 2**20, 2**30
+
+
+class Settings(BaseSettings):
+    """The effective settings of one server."""
+
+    model_config = SettingsConfigDict(env_prefix="SKIAGRAPH_", frozen=True, extra="forbid")
+
+    data: Path = Field(
+        Path("data"),
+        description="Folder that holds everything: the blobs (files) and the index (SQLite). Created at start.",
+    )
+    host: str = Field(
+        "127.0.0.1",
+        description="Address to listen on. Anything but a loopback address is refused without `insecure`, as this"
+        " version has no authentication of its own.",
+    )
+    port: int = Field(8080, ge=0, le=65535, description="TCP port to listen on.")
+    workers: int = Field(
+        default_factory=lambda: max(1, min(4, os.cpu_count() or 1)),
+        ge=1,
+        le=64,
+        description="Server processes. More of them store and read in parallel; each needs about 80 MB of memory."
+        " Default: one per processor, at most 4.",
+    )
+    insecure: bool = Field(
+        False,
+        description="Listen on a non-loopback address although nobody is asked for credentials. Only behind a"
+        " proxy that authenticates, or in a closed network.",
+    )
+    base_path: str = Field(
+        "/dicom-web",
+        pattern=r"^(/[A-Za-z0-9._~-]+)*$",
+        description="Path of the Base URI of the DICOMweb services.",
+    )
+    public_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^/?#]+(/[^?#]*)?$",
+        description="Base URI as clients see it, such as https://pacs.example.org/dicom-web. All URLs in answers"
+        " start with it. Default: made from each request (Host, and Forwarded headers of trusted proxies).",
+    )
+    trusted_proxies: tuple[str, ...] = Field(
+        ("127.0.0.1", "::1"),
+        description="Addresses or networks (CIDR) of proxies whose Forwarded and X-Forwarded-* headers are believed."
+        " Others can not change the URLs in answers.",
+    )
+    relative_urls: bool = Field(
+        False,
+        description="Give BulkDataURI relative to the URL of the request (RFC 3986) instead of absolute.",
+    )
+    cors_origins: tuple[str, ...] = Field(
+        ("*",),
+        description="Web origins whose pages may call this server. `*` means every origin, without credentials.",
+    )
+    duplicates: Literal["reject", "replace", "keep"] = Field(
+        "reject",
+        description="What happens when a different data set arrives under a stored SOP Instance UID. reject: the"
+        " Instance fails with 0x0111; replace: it becomes the stored one; keep: the stored one stays and the"
+        " sender gets a warning. The same data set again is always a success without a change.",
+    )
+    durable: bool = Field(
+        True,
+        description="Flush each Instance and its folder to the disk before success is answered. Off: about twice as"
+        " fast; a power cut (not a crash of the server) can lose what was stored in the last seconds.",
+    )
+    empty_search: Literal["200", "204"] = Field(
+        "200",
+        description="Status of a search that finds nothing: 200 with [] (newer editions) or 204 (PS3.18 2024e).",
+    )
+    strict_accept: bool = Field(
+        False,
+        description="Answer 406 to requests without Accept header, as PS3.18 §8.7.5 says. Off: treated as */*.",
+    )
+    bulkdata_threshold: int = Field(
+        1 * KIB,
+        ge=0,
+        le=1 * GIB,
+        description="Bytes above which a binary value becomes a BulkDataURI in metadata instead of InlineBinary.",
+    )
+    default_character_set: str = Field(
+        "",
+        description="Specific Character Set assumed where a data set has non-ASCII text but names none, such as"
+        " ISO_IR 100. Default: UTF-8 where the bytes are valid UTF-8, else ISO_IR 100.",
+    )
+    max_search_results: int | None = Field(
+        None,
+        ge=1,
+        description="Most results of one search answer. Default: no limit (answers are streamed). When it cuts, the"
+        " answer says so with Warning 299 and a Link to the next page.",
+    )
+    max_request_bytes: int | None = Field(
+        None, ge=1, description="Largest payload of a request, bytes. Default: no limit. Over it: 413."
+    )
+    max_header_bytes: int = Field(
+        256 * MIB,
+        ge=1 * MIB,
+        description="Most bytes of a data set outside its bulk data. Over it the Instance fails (0xA700).",
+    )
+    max_inflated_bytes: int = Field(
+        2 * GIB,
+        ge=1 * MIB,
+        description="Most bytes that a deflated data set may inflate to. Over it the Instance fails (0xA700).",
+    )
+    max_sequence_depth: int = Field(
+        64, ge=1, le=512, description="Deepest nesting of Sequences. Over it: fails (0xC000)."
+    )
+    max_part_header_bytes: int = Field(
+        16 * KIB, ge=1 * KIB, description="Most header bytes of one multipart part. Over it: 400."
+    )
+    max_parts: int = Field(100_000, ge=1, description="Most parts of one multipart request. Over it: 400.")
+    max_frames_in_list: int = Field(
+        100_000, ge=1, description="Most frames named in one request. Over it: 400."
+    )
+    max_query_conditions: int = Field(
+        100, ge=1, description="Most match conditions of one search. Over it: 400."
+    )
+    log_format: Literal["text", "json"] = Field("text", description="Form of the log on standard error.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least level that is logged."
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls))
+
+
+def load(config: Path | None = None, **given: object) -> Settings:
+    """Read the settings: what is given, else the environment, else the TOML file, else the defaults.
+
+    Raises
+    ------
+    pydantic.ValidationError
+        A value is not one that the setting takes; the message names the setting.
+    """
+
+    class FromFile(Settings):
+        model_config = SettingsConfigDict(Settings.model_config, toml_file=config)
+
+    return FromFile(**given)  # type: ignore[arg-type]

@@ -1,0 +1,1 @@
+"""The tables and encodings of the standard, as data and pure functions."""

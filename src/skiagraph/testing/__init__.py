@@ -1,0 +1,1 @@
+"""Shipped with skiagraph: suites that a back-end must pass, and builders of data sets."""
