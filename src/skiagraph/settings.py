@@ -128,16 +128,10 @@ class Settings(BaseSettings):
         16 * KIB, ge=1 * KIB, description="Most header bytes of one multipart part. Over it: 400."
     )
     max_parts: int = Field(100_000, ge=1, description="Most parts of one multipart request. Over it: 400.")
-    max_frames_in_list: int = Field(
-        100_000, ge=1, description="Most frames named in one request. Over it: 400."
-    )
-    max_query_conditions: int = Field(
-        100, ge=1, description="Most match conditions of one search. Over it: 400."
-    )
+    max_frames_in_list: int = Field(100_000, ge=1, description="Most frames named in one request. Over it: 400.")
+    max_query_conditions: int = Field(100, ge=1, description="Most match conditions of one search. Over it: 400.")
     log_format: Literal["text", "json"] = Field("text", description="Form of the log on standard error.")
-    log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="Least level that is logged."
-    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
 
     @classmethod
     def settings_customise_sources(
@@ -161,6 +155,6 @@ def load(config: Path | None = None, **given: object) -> Settings:
     """
 
     class FromFile(Settings):
-        model_config = SettingsConfigDict(Settings.model_config, toml_file=config)
+        model_config = SettingsConfigDict(env_prefix="SKIAGRAPH_", frozen=True, extra="forbid", toml_file=config)
 
     return FromFile(**given)  # type: ignore[arg-type]

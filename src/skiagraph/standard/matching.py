@@ -115,7 +115,9 @@ class Private:
     condition: Condition
 
 
-Condition: TypeAlias = "Single | Wildcard | UidList | Range | DateTimeRange | PersonName | Empty | Multiple | InSequence | Private"
+Condition: TypeAlias = (
+    "Single | Wildcard | UidList | Range | DateTimeRange | PersonName | Empty | Multiple | InSequence | Private"
+)
 
 
 @dataclass(frozen=True, slots=True)
