@@ -1,0 +1,340 @@
+"""Blobs as files in a folder of this machine, durable before they are acknowledged.
+
+Layout below the root::
+
+    9f1c23/e4/9f1c23e4a0b1-5d2e77aa-00002c.dcm     a blob: time, writer, counter (all hexadecimal)
+    9f1c23/e4/9f1c23e4a0b1-5d2e77aa-00002d.part    the same while it arrives
+    .writers/5d2e77aa                              locked while its process lives; holds its low-water mark
+
+Blobs that arrive within about a minute share a folder, so that one flush of the folder serves many of them.
+A crash can leave files that no index names. Each key names its writer, each writer notes below which key all
+is settled: `recover` looks at no more than the folders since then, and never at files of a living process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import fcntl
+import os
+import secrets
+import shutil
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+
+from skiagraph.blobs.base import Chunk
+from skiagraph.errors import ArchiveError, ResourceNotFound, StorageFull
+from skiagraph.values import ByteRange
+
+CHUNK = 2**20
+"""Bytes read at once: a 512 × 512 CT in one go, and little memory for the largest file."""
+
+_NOWAIT = getattr(os, "RWF_NOWAIT", 0)
+_IOV_MAX = 1024
+_MARK_EVERY = 60.0  # seconds between notes of the low-water mark
+
+
+class FileStaged:
+    """Bytes on their way into a `FileBlobStore`."""
+
+    def __init__(self, store: FileBlobStore, key: str) -> None:
+        self._store = store
+        self.key = key
+        self.size = 0
+        self._path = store.path(key).with_suffix(".part")
+        self._fd = store.create(self._path)
+
+    def write(self, chunks: Sequence[Chunk]) -> None:
+        try:
+            for start in range(0, len(chunks), _IOV_MAX):
+                self._write_some(list(chunks[start : start + _IOV_MAX]))
+        except OSError as error:
+            raise _meaning(error) from error
+
+    def _write_some(self, chunks: list[Chunk]) -> None:
+        wanted = sum(map(len, chunks))
+        written = os.writev(self._fd, chunks)
+        self.size += written
+        if written < wanted:  # a full disk or a signal cut the call short
+            rest = memoryview(b"".join(chunks))[written:]
+            while rest:
+                written = os.write(self._fd, rest)
+                self.size += written
+                rest = rest[written:]
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        return os.pread(self._fd, length, offset)
+
+    def seal(self) -> None:
+        try:
+            if self._store.durable:
+                os.fdatasync(self._fd)
+        except OSError as error:
+            raise _meaning(error) from error
+        finally:
+            self._close()
+
+    def discard(self) -> None:
+        self._close()
+        self._path.unlink(missing_ok=True)
+        self._store.forget(self.key)
+
+    def _close(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def __del__(self) -> None:
+        self._close()
+
+
+class FileOpened:
+    """A blob opened for reading at any offset; closed with `close` or when nobody holds it any more."""
+
+    def __init__(self, path: Path, key: str) -> None:
+        self._fd = -1
+        try:
+            self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError as error:
+            raise ResourceNotFound(f"There is no blob {key}.") from error
+        self.size = os.fstat(self._fd).st_size
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        return os.pread(self._fd, length, offset)
+
+    async def read(self, offset: int, length: int) -> bytes | bytearray:
+        """Read without holding up the event loop: at once what is in memory, in a thread what is on the disk."""
+        if _NOWAIT:
+            buffer = bytearray(length)
+            try:
+                got = os.preadv(self._fd, [buffer], offset, _NOWAIT)
+            except OSError as error:
+                if error.errno not in (errno.EAGAIN, errno.EOPNOTSUPP):
+                    raise
+                got = 0
+            if got == length:
+                return buffer
+        return await asyncio.to_thread(self._read_all, offset, length)
+
+    def _read_all(self, offset: int, length: int) -> bytes:
+        data = os.pread(self._fd, length, offset)
+        while len(data) < length:
+            more = os.pread(self._fd, length - len(data), offset + len(data))
+            if not more:
+                raise OSError(errno.EIO, "blob is shorter than it was")
+            data += more
+        return data
+
+    def close(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def __del__(self) -> None:
+        self.close()
+
+
+class FileBlobStore:
+    """A `blobs.base.BlobStore` in a local folder. Any number of processes may share the folder."""
+
+    def __init__(self, root: Path, *, durable: bool = True) -> None:
+        self.root = root
+        self.durable = durable
+        self._writers = root / ".writers"
+        self._lock = threading.Lock()
+        self._writer = ""
+        self._writer_fd = -1
+        self._pid = 0
+        self._last = (0, 0)
+        self._inflight: set[str] = set()
+        self._marked = 0.0
+        self._folders: set[Path] = set()
+        root.mkdir(parents=True, exist_ok=True)
+
+    # Keys
+
+    def path(self, key: str) -> Path:
+        return self.root / key[:6] / key[6:8] / f"{key}.dcm"
+
+    def _new_key(self) -> str:
+        with self._lock:
+            if self._pid != os.getpid():
+                self._register()
+            now = time.time_ns() // 1_000_000
+            stamp, counter = self._last
+            # Ascending even when the clock steps back.
+            self._last = (stamp, counter + 1) if now <= stamp else (now, 0)
+            key = f"{self._last[0]:012x}-{self._writer}-{self._last[1]:06x}"
+            self._inflight.add(key)
+            return key
+
+    def _register(self) -> None:
+        """Become a writer of our own: processes forked from one store must not share a name."""
+        self._writers.mkdir(exist_ok=True)
+        self._pid = os.getpid()
+        self._writer = secrets.token_hex(4)
+        self._inflight = set()
+        self._folders = set()
+        self._writer_fd = os.open(self._writers / self._writer, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self._writer_fd, fcntl.LOCK_EX)
+        self._note_mark(f"{time.time_ns() // 1_000_000:012x}")
+
+    def _note_mark(self, mark: str) -> None:
+        self._marked = time.monotonic()
+        os.pwrite(self._writer_fd, mark[:12].encode(), 0)
+
+    def forget(self, key: str) -> None:
+        """Nothing of this key is on its way any more."""
+        with self._lock:
+            self._inflight.discard(key)
+
+    # Writing
+
+    def stage(self) -> FileStaged:
+        try:
+            return FileStaged(self, self._new_key())
+        except OSError as error:
+            raise _meaning(error) from error
+
+    def create(self, path: Path) -> int:
+        """Create a file of ours, and its folder where it is the first."""
+        flags = os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC
+        try:
+            return os.open(path, flags, 0o640)
+        except FileNotFoundError:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if self.durable:
+                _flush_folder(path.parent.parent)
+                _flush_folder(self.root)
+            return os.open(path, flags, 0o640)
+
+    def publish(self, staged: Sequence[FileStaged]) -> None:
+        folders = set()
+        try:
+            for one in staged:
+                path = self.path(one.key)
+                path.with_suffix(".part").rename(path)
+                folders.add(path.parent)
+            if self.durable:
+                for folder in folders:
+                    _flush_folder(folder)
+        except OSError as error:
+            raise _meaning(error) from error
+
+    def settle(self, staged: Sequence[FileStaged]) -> None:
+        with self._lock:
+            self._inflight.difference_update(one.key for one in staged)
+            if time.monotonic() - self._marked > _MARK_EVERY:
+                self._note_mark(min(self._inflight, default=f"{self._last[0]:012x}"))
+
+    def delete(self, keys: Iterable[str]) -> None:
+        for key in keys:
+            self.path(key).unlink(missing_ok=True)
+            self.forget(key)
+
+    def recover(self, known: Callable[[Sequence[str]], set[str]]) -> int:
+        removed = 0
+        for note in sorted(self._writers.glob("*")) if self._writers.exists() else ():
+            fd = os.open(note, os.O_RDWR | os.O_CLOEXEC)
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.close(fd)
+                continue  # its process lives
+            try:
+                removed += self._recover_writer(note.name, os.pread(fd, 12, 0).decode("ascii", "replace"), known)
+                note.unlink(missing_ok=True)
+            finally:
+                os.close(fd)
+        return removed
+
+    def _recover_writer(self, writer: str, mark: str, known: Callable[[Sequence[str]], set[str]]) -> int:
+        removed = 0
+        for folder in self._folders_since(mark):
+            parts = list(folder.glob(f"*-{writer}-*.part"))
+            blobs = {path.stem: path for path in folder.glob(f"*-{writer}-*.dcm")}
+            named = known(list(blobs)) if blobs else set()
+            for path in parts + [path for key, path in blobs.items() if key not in named]:
+                path.unlink(missing_ok=True)
+                removed += 1
+        return removed
+
+    def close(self) -> None:
+        """Sign off: nothing of this process is on its way any more."""
+        with self._lock:
+            if self._writer_fd >= 0 and self._pid == os.getpid():
+                if not self._inflight:
+                    (self._writers / self._writer).unlink(missing_ok=True)
+                os.close(self._writer_fd)
+            self._writer_fd = -1
+            self._pid = 0
+
+    # Reading
+
+    def open(self, key: str) -> FileOpened:
+        return FileOpened(self.path(key), key)
+
+    def read(self, key: str, span: ByteRange | None = None) -> AsyncIterator[Chunk]:
+        opened = self.open(key)
+        span = span or ByteRange(0, opened.size)
+        if span.end > opened.size:
+            raise ResourceNotFound(f"Blob {key} ends at {opened.size}, before byte {span.end}.")
+        return _stream(opened, span)
+
+    async def read_bytes(self, key: str, span: ByteRange) -> bytes | bytearray:
+        opened = self.open(key)
+        try:
+            if span.end > opened.size:
+                raise ResourceNotFound(f"Blob {key} ends at {opened.size}, before byte {span.end}.")
+            return await opened.read(span.offset, span.length)
+        finally:
+            opened.close()
+
+    def size(self, key: str) -> int:
+        try:
+            return self.path(key).stat().st_size
+        except FileNotFoundError as error:
+            raise ResourceNotFound(f"There is no blob {key}.") from error
+
+    def keys(self) -> Iterator[str]:
+        for folder in self._folders_since(""):
+            yield from sorted(path.stem for path in folder.glob("*.dcm"))
+
+    def _folders_since(self, mark: str) -> Iterator[Path]:
+        for upper in sorted(self.root.glob("[0-9a-f]" * 6)):
+            if upper.name >= mark[:6]:
+                for folder in sorted(upper.glob("[0-9a-f]" * 2)):
+                    if upper.name + folder.name >= mark[:8]:
+                        yield folder
+
+    def free(self) -> int:
+        """Bytes that can still be stored."""
+        return shutil.disk_usage(self.root).free
+
+
+async def _stream(opened: FileOpened, span: ByteRange) -> AsyncIterator[Chunk]:
+    try:
+        offset = span.offset
+        while offset < span.end:
+            length = min(CHUNK, span.end - offset)
+            yield await opened.read(offset, length)
+            offset += length
+    finally:
+        opened.close()
+
+
+def _flush_folder(folder: Path) -> None:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _meaning(error: OSError) -> ArchiveError | OSError:
+    """Tell a full disk from other failures."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return StorageFull("The disk of this server is full: nothing can be stored until there is room.")
+    return error
