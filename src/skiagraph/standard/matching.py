@@ -115,8 +115,18 @@ class Private:
     condition: Condition
 
 
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """One of the conditions holds: a list of Code Strings such as ``ModalitiesInStudy=CT,MR``.
+
+    All of them have the same path.
+    """
+
+    conditions: tuple[Condition, ...]
+
+
 Condition: TypeAlias = (
-    "Single | Wildcard | UidList | Range | DateTimeRange | PersonName | Empty | Multiple | InSequence | Private"
+    "Single | Wildcard | UidList | Range | DateTimeRange | PersonName | Empty | Multiple | InSequence | Private | AnyOf"
 )
 
 
@@ -134,6 +144,8 @@ class Search:
     conditions: tuple[Condition, ...] = ()
     include: tuple[Path, ...] = ()
     """Attributes to return beyond the tables of PS3.18 §10.6.3.3."""
+    include_private: tuple[tuple[str, Path], ...] = ()
+    """Private attributes to return: creator, and path with block 10. Their creator element is returned too."""
     include_all: bool = False
     limit: int | None = None
     offset: int = 0
