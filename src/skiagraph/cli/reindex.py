@@ -1,0 +1,7 @@
+"""``skiagraph reindex``."""
+
+from __future__ import annotations
+
+
+def reindex() -> None:
+    """Not there yet."""

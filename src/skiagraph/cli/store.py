@@ -1,0 +1,7 @@
+"""``skiagraph store``."""
+
+from __future__ import annotations
+
+
+def store() -> None:
+    """Not there yet."""
