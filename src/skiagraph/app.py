@@ -1,1 +1,174 @@
-"""The composition root: the only module that knows concrete classes."""
+"""The composition root: settings → back-ends → services → ASGI application.
+
+The only module that knows concrete classes.
+"""
+
+from __future__ import annotations
+
+import functools
+import ipaddress
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from contextlib import contextmanager
+from pathlib import Path
+from collections.abc import Iterator
+from typing import Any
+
+from skiagraph.blobs.file import FileBlobStore
+from skiagraph.errors import ArchiveError
+from skiagraph.index.sql import SqlIndex
+from skiagraph.services import bulkdata, delete, frames, metadata, retrieve, search, store
+from skiagraph.services.archive import Archive
+from skiagraph.services.commit import GroupCommit
+from skiagraph.settings import Settings
+from skiagraph.wire.transaction import Transaction
+
+TRANSACTIONS: tuple[Transaction, ...] = (
+    *store.TRANSACTIONS,
+    *search.TRANSACTIONS,
+    *retrieve.TRANSACTIONS,
+    *metadata.TRANSACTIONS,
+    *frames.TRANSACTIONS,
+    *bulkdata.TRANSACTIONS,
+    *delete.TRANSACTIONS,
+)
+"""Everything this server does; router, documents, access control and tests are made from it."""
+
+
+class NotAllowedToListen(ArchiveError):
+    """The server would be open to others without asking anybody who they are."""
+
+
+def blob_store(settings: Settings) -> FileBlobStore:
+    """Open the blobs alone."""
+    return FileBlobStore(settings.data / "blobs", durable=settings.durable)
+
+
+def index_path(settings: Settings) -> Path:
+    """Where the index file is."""
+    return settings.data / "index.sqlite"
+
+
+def open_archive(settings: Settings) -> Archive:
+    """Open blobs and index, creating them where they are not there yet."""
+    settings.data.mkdir(parents=True, exist_ok=True)
+    blobs = blob_store(settings)
+    index = SqlIndex.open(index_path(settings), durable=settings.durable)
+    return Archive(settings, blobs, index, GroupCommit(blobs, index, settings.duplicates))
+
+
+def asgi(settings: Settings, *, several_processes: bool = False) -> Any:
+    """Return the ASGI application with everything open."""
+    # Imported here: the command line needs no web framework.
+    from skiagraph.http import observe
+    from skiagraph.http.asgi import Edge
+    from skiagraph.http.operations import operations
+    from skiagraph.http.router import Router
+
+    observe.configure_logging(settings.log_format, settings.log_level)
+    archive = open_archive(settings)
+    return Edge(archive, Router(TRANSACTIONS), operations(archive, several_processes=several_processes))
+
+
+def recover(settings: Settings) -> int:
+    """Remove what crashed processes left behind; return how many files."""
+    archive = open_archive(settings)
+    try:
+        return archive.blobs.recover(archive.index.known)
+    finally:
+        archive.index.close()
+
+
+def check_listening(settings: Settings) -> None:
+    """Refuse to serve patients' images to a network without asking anybody who they are.
+
+    Raises
+    ------
+    NotAllowedToListen
+        The address is not a loopback address and `insecure` is off.
+    """
+    if settings.insecure or settings.host == "localhost":
+        return
+    try:
+        loopback = ipaddress.ip_address(settings.host).is_loopback
+    except ValueError:
+        loopback = False
+    if not loopback:
+        raise NotAllowedToListen(
+            f"{settings.host} can be reached by others, and this version of skiagraph asks nobody for credentials."
+            " Listen on 127.0.0.1 behind a proxy that does, or say --insecure if the network is closed."
+        )
+
+
+@contextmanager
+def _shared_measures() -> Iterator[None]:
+    """Let the worker processes share one folder for their measures."""
+    folder = tempfile.mkdtemp(prefix="skiagraph-measures-")
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder  # how prometheus_client wants to be told
+    try:
+        yield
+    finally:
+        del os.environ["PROMETHEUS_MULTIPROC_DIR"]
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def serve(settings: Settings, *, on_ready: Callable[[], None] | None = None) -> None:
+    """Serve until SIGINT or SIGTERM; requests in flight end first.
+
+    Parameters
+    ----------
+    on_ready
+        Called once the server answers, in a thread of its own.
+    """
+    from granian import Granian
+    from granian.constants import HTTPModes, Interfaces, Loops
+    from granian.http import HTTP1Settings
+    from granian.log import LogLevels
+
+    check_listening(settings)
+    recover(settings)
+    with _shared_measures():
+        server = Granian(
+            "skiagraph.app:asgi",
+            address=settings.host,
+            port=settings.port,
+            interface=Interfaces.ASGI,
+            workers=settings.workers,
+            loop=Loops.uvloop,
+            http=HTTPModes.auto,
+            http1_settings=HTTP1Settings(max_buffer_size=512 * 1024),
+            websockets=True,
+            log_level=LogLevels.warning,
+            respawn_failed_workers=True,
+            workers_kill_timeout=60,
+            backlog=1024,
+        )
+        if on_ready is not None:
+            _when_ready(settings, on_ready)
+        server.serve(target_loader=functools.partial(asgi, settings, several_processes=True), wrap_loader=False)
+
+
+def _when_ready(settings: Settings, then: Callable[[], None]) -> None:
+    import http.client
+    import threading
+    import time
+
+    def wait() -> None:
+        while True:
+            try:
+                connection = http.client.HTTPConnection(settings.host, settings.port, timeout=5)
+                connection.request("GET", "/healthz")
+                connection.getresponse().read()
+                connection.close()
+                break
+            except OSError:
+                time.sleep(0.05)
+        then()
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+__all__ = ["TRANSACTIONS", "asgi", "open_archive", "recover", "serve", "sys"]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from skiagraph.blobs.base import BlobStore
 from skiagraph.index.base import InstanceIndex
+from skiagraph.services.commit import GroupCommit
 from skiagraph.settings import Settings
 
 
@@ -16,3 +17,4 @@ class Archive:
     settings: Settings
     blobs: BlobStore
     index: InstanceIndex
+    commits: GroupCommit

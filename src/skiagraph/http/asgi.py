@@ -1,0 +1,346 @@
+"""The edge: ASGI messages to `wire.message` values and back.
+
+Order of an answer: preflight, operations pages, Transactions. Every answer carries the CORS headers and the
+request id; every error has the one shape of `wire.status_report`; every request gives one line of log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import secrets
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from contextlib import aclosing
+from typing import Any
+from urllib.parse import quote
+
+from skiagraph.errors import (
+    ArchiveError,
+    MethodNotAllowed,
+    PayloadTooLarge,
+    RangeNotSatisfiable,
+    Unavailable,
+    UnsupportedMediaType,
+    codes,
+)
+from skiagraph.http import observe
+from skiagraph.http.cors import Cors
+from skiagraph.http.router import Router
+from skiagraph.services.archive import Archive
+from skiagraph.wire.forwarded import Proxies, public_base
+from skiagraph.wire.message import Request, Response
+from skiagraph.wire.status_report import report
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}", re.ASCII)
+_DRAIN = 64 * 2**20
+"""Bytes of a refused payload that are read and dropped, so that the client gets to read the answer."""
+
+
+class Disconnected(Exception):
+    """The client went away before its request was whole."""
+
+
+class Incoming:
+    """The payload of a request as it arrives; counts it and watches for the client going away."""
+
+    def __init__(self, receive: Receive, limit: int | None) -> None:
+        self._receive = receive
+        self._limit = limit
+        self.received = 0
+        self.ended = False
+        self.gone = False
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        while not self.ended:
+            message = await self._receive()
+            if message["type"] != "http.request":
+                self.gone = True
+                raise Disconnected
+            chunk: bytes = message.get("body", b"")
+            self.ended = not message.get("more_body", False)
+            if chunk:
+                self.received += len(chunk)
+                if self._limit is not None and self.received > self._limit:
+                    raise PayloadTooLarge(too_large(self._limit))
+                yield chunk
+
+    async def drain(self) -> None:
+        """Read on so that a client which is still sending gets to see the answer."""
+        budget = _DRAIN
+        while not self.ended and not self.gone and budget > 0:
+            message = await self._receive()
+            self.gone = message["type"] != "http.request"
+            self.ended = not message.get("more_body", False)
+            budget -= len(message.get("body", b""))
+
+    async def departure(self) -> None:
+        """Return when the client has gone away."""
+        await self.drain()
+        while not self.gone:
+            self.gone = (await self._receive())["type"] != "http.request"
+
+
+class Edge:
+    """The ASGI application.
+
+    Parameters
+    ----------
+    archive
+        Given to every handler.
+    router
+        The Transactions.
+    operations
+        ASGI application for every path outside the Base URI.
+    """
+
+    def __init__(self, archive: Archive, router: Router, operations: App) -> None:
+        settings = archive.settings
+        self._archive = archive
+        self._router = router
+        self._operations = operations
+        self._settings = settings
+        self._cors = Cors(settings.cors_origins)
+        self._proxies = Proxies(settings.trusted_proxies)
+        self._base = settings.base_path
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await self._http(scope, receive, send)
+        else:
+            await self._operations(scope, receive, send)
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = time.perf_counter()
+        headers = _headers(scope["headers"])
+        given = headers.get("x-request-id", "")
+        request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+        method: str = scope["method"]
+        path: str = scope["path"]
+        always = [*self._cors.headers(headers), ("x-request-id", request_id)]
+        preflight = self._cors.preflight(method, headers)
+        incoming = Incoming(receive, self._settings.max_request_bytes)
+        outgoing = Outgoing(send, incoming)
+        name = "preflight"
+        if preflight is not None:
+            await outgoing.answer(Response(204, [*preflight, ("x-request-id", request_id)]), [], method)
+        elif path != self._base and not path.startswith(self._base + "/"):
+            name = "operations"
+            await self._operations(scope, receive, outgoing.with_headers(always))
+        else:
+            name = await self._transact(scope, headers, request_id, incoming, outgoing, always)
+        now = time.perf_counter()
+        first_byte = (outgoing.started or now) - started
+        observe.count(name, outgoing.status, first_byte=first_byte, received=incoming.received, sent=outgoing.sent)
+        observe.access.info(
+            "request",
+            method=method,
+            path=path,
+            transaction=name,
+            status=outgoing.status,
+            accept=headers.get("accept", "-"),
+            client=(scope.get("client") or ("-",))[0],
+            received=incoming.received,
+            sent=outgoing.sent,
+            first_byte_ms=round(first_byte * 1e3, 2),
+            total_ms=round((now - started) * 1e3, 2),
+            request_id=request_id,
+        )
+
+    async def _transact(
+        self,
+        scope: Scope,
+        headers: dict[str, str],
+        request_id: str,
+        incoming: Incoming,
+        outgoing: Outgoing,
+        always: list[tuple[str, str]],
+    ) -> str:
+        """Run one Transaction and send its answer; return its name."""
+        method: str = scope["method"]
+        path: str = scope["path"][len(self._base) :] or "/"
+        name = "unknown"
+        try:
+            if method == "OPTIONS":
+                allow = self._router.allow(path)
+                name = "OPTIONS"
+                if allow:
+                    await outgoing.answer(Response(204, [("allow", ", ".join(allow))]), always, method)
+                    return name
+            transaction, variables = self._router.resolve(method, path)
+            name = transaction.name
+            self._check_length(headers)
+            request = Request(
+                method=method,
+                path=quote(path, safe="/:@!$&'()*+,;=~"),
+                query=scope.get("query_string", b"").decode("ascii", "replace"),
+                headers=headers,
+                parameters=variables,
+                base_url=public_base(
+                    self._proxies,
+                    scheme=scope.get("scheme", "http"),
+                    headers=headers,
+                    peer=(scope.get("client") or (None,))[0],
+                    server=scope.get("server"),
+                    base_path=self._base,
+                    public_url=self._settings.public_url,
+                ),
+                body=incoming.chunks,
+                request_id=request_id,
+            )
+            response = await transaction.handler(self._archive, request)
+            await outgoing.answer(response, always, method)
+        except Disconnected:
+            outgoing.status = outgoing.status or 499
+        except Exception as error:
+            await self._fail(error, name, headers, request_id, incoming, outgoing, always, method)
+        return name
+
+    def _check_length(self, headers: dict[str, str]) -> None:
+        limit = self._settings.max_request_bytes
+        length = headers.get("content-length", "")
+        if limit is not None and length.isdigit() and int(length) > limit:
+            raise PayloadTooLarge(too_large(limit))
+
+    async def _fail(
+        self,
+        error: Exception,
+        name: str,
+        headers: dict[str, str],
+        request_id: str,
+        incoming: Incoming,
+        outgoing: Outgoing,
+        always: list[tuple[str, str]],
+        method: str,
+    ) -> None:
+        if outgoing.started is not None:
+            # The status is out: only a broken connection tells the client that what it has is not all.
+            observe.ABORTED.labels(name).inc()
+            observe.access.error("aborted", transaction=name, request_id=request_id, reason=type(error).__name__)
+            raise error
+        if not isinstance(error, ArchiveError):
+            observe.access.error("failed", transaction=name, request_id=request_id, exc_info=error)
+        status = codes(error).http
+        response = error_response(error, status, headers.get("accept"), request_id)
+        with contextlib.suppress(Disconnected):
+            await incoming.drain()
+        await outgoing.answer(response, always, method)
+
+
+class Outgoing:
+    """One answer on its way to the client."""
+
+    def __init__(self, send: Send, incoming: Incoming) -> None:
+        self._send = send
+        self._incoming = incoming
+        self.status = 0
+        self.sent = 0
+        self.started: float | None = None
+
+    async def answer(self, response: Response, always: list[tuple[str, str]], method: str) -> None:
+        body = response.body
+        length = len(body) if isinstance(body, bytes | bytearray | memoryview) else response.length
+        if body is None and response.status not in (204, 304):
+            length = 0 if response.length is None else response.length
+        headers = [*response.headers, *always]
+        if length is not None and response.status not in (204, 304):
+            headers.append(("content-length", str(length)))
+        self.status = response.status
+        await self._send(
+            {
+                "type": "http.response.start",
+                "status": response.status,
+                "headers": [(name.lower().encode("latin-1"), _value(value)) for name, value in headers],
+            }
+        )
+        self.started = time.perf_counter()
+        if method == "HEAD" or body is None:
+            if isinstance(body, AsyncIterator) and hasattr(body, "aclose"):
+                await body.aclose()
+            await self._send({"type": "http.response.body", "body": b""})
+        elif isinstance(body, bytes | bytearray | memoryview):
+            self.sent = len(body)
+            await self._send({"type": "http.response.body", "body": body})
+        else:
+            await self._stream(body)
+
+    async def _stream(self, body: AsyncIterator[Any]) -> None:
+        departure: asyncio.Task[None] | None = None
+        try:
+            async with aclosing(body) as chunks:  # type: ignore[type-var]
+                async for chunk in chunks:
+                    if departure is None and self.sent:
+                        # Only answers of several chunks are worth the watch.
+                        departure = asyncio.ensure_future(self._incoming.departure())
+                    elif self._incoming.gone:
+                        return
+                    self.sent += len(chunk)
+                    await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
+            await self._send({"type": "http.response.body", "body": b""})
+        finally:
+            if departure is not None:
+                departure.cancel()
+
+    def with_headers(self, always: list[tuple[str, str]]) -> Send:
+        """A `send` for another application, with our headers on its answer."""
+
+        async def send(message: MutableMapping[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                self.status = message["status"]
+                self.started = time.perf_counter()
+                message["headers"] = [
+                    *message.get("headers", ()),
+                    *((name.encode("latin-1"), _value(value)) for name, value in always),
+                ]
+            else:
+                self.sent += len(message.get("body", b""))
+            await self._send(message)
+
+        return send
+
+
+def error_response(error: Exception, status: int, accept: str | None, request_id: str) -> Response:
+    """The one shape of every error: a status report in a form that the client accepts (§8.6.3)."""
+    if isinstance(error, ArchiveError):
+        title, message, details = type(error).__doc__ or "", error.message, error.details
+    else:
+        title = "The server failed."
+        message = "This is a fault of the server, not of the request. The log has more under the request id."
+        details = ()
+    content_type, body = report(
+        accept, status=status, title=title.splitlines()[0], message=message, details=details, request_id=request_id
+    )
+    headers = [("content-type", content_type), ("cache-control", "no-store"), ("vary", "Accept")]
+    if isinstance(error, MethodNotAllowed):
+        headers.append(("allow", ", ".join(error.allow)))
+    if isinstance(error, RangeNotSatisfiable):
+        headers.append(("content-range", f"bytes */{error.length}"))
+    if isinstance(error, Unavailable):
+        headers.append(("retry-after", "5"))
+    if isinstance(error, UnsupportedMediaType) and error.details:
+        headers.append(("accept", ", ".join(error.details)))  # RFC 9110 §15.5.16
+    return Response(status, headers, body)
+
+
+def too_large(limit: int) -> str:
+    return f"The payload is larger than the {limit} bytes that this server takes in one request (max_request_bytes)."
+
+
+def _headers(raw: list[tuple[bytes, bytes]]) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for name_bytes, value_bytes in raw:
+        name = name_bytes.decode("latin-1")
+        value = value_bytes.decode("latin-1")
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return headers
+
+
+def _value(value: str) -> bytes:
+    """Header values are ASCII by RFC 9110; what is not goes out as a question mark, never as a new line."""
+    return value.encode("ascii", "replace").replace(b"\r", b" ").replace(b"\n", b" ")

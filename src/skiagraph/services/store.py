@@ -1,0 +1,353 @@
+"""Store Transaction (STOW-RS) — PS3.18 §10.5.
+
+Request   POST /studies or /studies/{study} with PS3.10 files, as multipart/related or as a single file.
+Behavior  every part for itself: written as it arrives, read once, committed durably; one bad part harms nobody.
+Response  200, 202 or 409 by Table 10.5.3-1 with the Store Instances Response Module (Annex I), JSON or XML.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import TypeAlias
+
+import structlog
+
+from skiagraph.blobs.base import Staged
+from skiagraph.errors import (
+    ArchiveError,
+    BadRequest,
+    DuplicateInstance,
+    InstanceError,
+    MissingIdentifier,
+    NotSupported,
+    StudyMismatch,
+    UnsupportedMediaType,
+    codes,
+)
+from skiagraph.index.base import Added, NewInstance, Outcome
+from skiagraph.services.archive import Archive
+from skiagraph.services.commit import Ready
+from skiagraph.services.measures import FAILED, STORED
+from skiagraph.services.store_response import COERCED, DOES_NOT_MATCH, Failed, Stored, module, status
+from skiagraph.services.upload import Upload
+from skiagraph.standard import native_xml, part10
+from skiagraph.standard.header import Header
+from skiagraph.values import ResourcePath, is_uid
+from skiagraph.wire import accept, media_type
+from skiagraph.wire.message import Request, Response
+from skiagraph.wire.multipart_reader import MultipartReader, PartBegin, PartData, parse_related
+from skiagraph.wire.transaction import Transaction
+
+log = structlog.get_logger("store")
+
+Result: TypeAlias = Stored | Failed
+
+TAKEN = ('multipart/related; type="application/dicom"', "application/dicom")
+"""Media types that Store takes."""
+
+_AHEAD = 8
+"""Instances of one request that are read and committed while the next arrive."""
+
+_DICOM = frozenset({"application/dicom", "application/octet-stream", "application/x-dicom", ""})
+"""Part types that are looked into: many senders label DICOM as octet-stream, or not at all."""
+
+_NO_STUDY = {
+    "1.2.840.10008.1.3.10": "a DICOMDIR names other files and is no Instance; send the files that it names",
+    "1.2.840.10008.5.1.4.38.1": "Hanging Protocols are no part of a Study; they belong to /hanging-protocols",
+    "1.2.840.10008.5.1.4.39.1": "Color Palettes are no part of a Study; they belong to /color-palettes",
+    "1.2.840.10008.5.1.4.43.1": "Implant Templates are no part of a Study; they belong to /implant-templates",
+    "1.2.840.10008.5.1.4.44.1": "Implant Templates are no part of a Study; they belong to /implant-templates",
+    "1.2.840.10008.5.1.4.45.1": "Implant Templates are no part of a Study; they belong to /implant-templates",
+    "1.2.840.10008.5.1.4.1.1.200.1": "Defined Protocols are no part of a Study; they belong to"
+    " /defined-procedure-protocols",
+    "1.2.840.10008.5.1.4.1.1.200.7": "Defined Protocols are no part of a Study; they belong to"
+    " /defined-procedure-protocols",
+    "1.2.840.10008.5.1.4.1.1.201.1": "Inventories are no part of a Study; they belong to /inventories",
+}
+"""SOP Classes of objects without a Study (PS3.4 Annex GG), and where they belong."""
+
+_IDENTIFIERS = {
+    "0020000D": "Study Instance UID (0020,000D)",
+    "0020000E": "Series Instance UID (0020,000E)",
+    "00080018": "SOP Instance UID (0008,0018)",
+    "00080016": "SOP Class UID (0008,0016)",
+}
+
+
+async def store(archive: Archive, request: Request) -> Response:
+    """Store Instances; the handler of both resources."""
+    answer = accept.choose_store_response(request.headers.get("accept"), request.query, archive.settings.strict_accept)
+    intake = Intake(archive, request.parameters.get("study"), request.request_id)
+    results = await intake.take(request)
+    data = module(results, request.base_url)
+    headers = [("content-type", answer), ("cache-control", "no-store")]
+    created = [result.path for result in results if isinstance(result, Stored)]
+    if created and len({path.study_instance_uid for path in created}) == 1:
+        headers.append(("location", f"{request.base_url}/studies/{created[0].study_instance_uid}"))
+    return Response(status(results), headers, encode(data, answer))
+
+
+class Intake:
+    """Takes the parts of one request, several in flight, and keeps their results in the order of arrival."""
+
+    def __init__(self, archive: Archive, study_instance_uid: str | None, request_id: str) -> None:
+        self._archive = archive
+        self._study_instance_uid = study_instance_uid
+        self._request_id = request_id
+        self._pending: deque[asyncio.Task[Result]] = deque()
+        self._results: list[Result] = []
+
+    async def take(self, request: Request) -> list[Result]:
+        """Read the payload to its end and return what became of each part.
+
+        Raises
+        ------
+        UnsupportedMediaType
+            The payload as a whole is not one that Store takes.
+        BadRequest
+            The payload is empty or its multipart form is broken. What was whole before the break is stored.
+        """
+        content_type = request.headers.get("content-type", "")
+        kind = media_type.parse(content_type)
+        try:
+            async with aclosing(request.body()) as chunks:  # type: ignore[type-var]
+                if kind is not None and kind.name == "multipart/related":
+                    await self._multipart(content_type, chunks)
+                elif kind is not None and kind.name == "application/dicom":
+                    await self._single(chunks)
+                else:
+                    raise UnsupportedMediaType(
+                        f"Store does not take the media type {content_type[:200]!r}.", details=TAKEN
+                    )
+            while self._pending:
+                self._results.append(await self._pending.popleft())
+        except BaseException:
+            await self._abandon()
+            raise
+        if not self._results:
+            raise BadRequest("The payload holds no Instance: it has to have at least one part with a PS3.10 file.")
+        return self._results
+
+    async def _single(self, chunks: AsyncIterator[bytes]) -> None:
+        upload = Upload(self._archive.blobs)
+        try:
+            async for chunk in chunks:
+                await upload.write(chunk)
+        except ArchiveError as error:
+            self._fail(upload, error)
+            return
+        except BaseException:
+            upload.discard()
+            raise
+        if upload.size:
+            await self._finish(upload)
+
+    async def _multipart(self, content_type: str, chunks: AsyncIterator[bytes]) -> None:
+        settings = self._archive.settings
+        related = parse_related(content_type)
+        if related.type not in _DICOM:
+            raise UnsupportedMediaType(f"Store does not take parts of the type {related.type[:100]!r}.", details=TAKEN)
+        reader = MultipartReader(
+            related.boundary, max_header_bytes=settings.max_part_header_bytes, max_parts=settings.max_parts
+        )
+        upload: Upload | None = None
+        try:
+            async for chunk in chunks:
+                for event in reader.feed(chunk):
+                    if isinstance(event, PartData):
+                        if upload is not None:
+                            try:
+                                await upload.write(event.data)
+                            except ArchiveError as error:
+                                # The rest of this part runs into nothing; its neighbours go on.
+                                self._fail(upload, error)
+                                upload = None
+                    elif isinstance(event, PartBegin):
+                        upload = self._begin(event.headers)
+                    elif upload is not None:
+                        await self._finish(upload)
+                        upload = None
+            reader.close()
+        finally:
+            if upload is not None:
+                upload.discard()
+
+    def _begin(self, headers: dict[str, str]) -> Upload | None:
+        """Open an upload for a part; None for a part that can not be an Instance."""
+        kind = media_type.parse(headers.get("content-type", ""))
+        if kind is None or kind.name in _DICOM:
+            return Upload(self._archive.blobs)
+        self._result(
+            Failed(
+                codes(UnsupportedMediaType()).store,
+                f"The part has the media type {kind.name}; only application/dicom can be stored.",
+            )
+        )
+        return None
+
+    async def _finish(self, upload: Upload) -> None:
+        while len(self._pending) >= _AHEAD:
+            self._results.append(await self._pending.popleft())
+        self._pending.append(asyncio.ensure_future(self._keep(upload)))
+
+    def _result(self, result: Result) -> None:
+        async def done() -> Result:
+            return result
+
+        self._pending.append(asyncio.ensure_future(done()))
+
+    def _fail(self, upload: Upload, error: Exception) -> None:
+        upload.discard()
+        self._result(self._failed(error, None))
+
+    async def _abandon(self) -> None:
+        """Let what is on its way come to its end: the client is gone or its payload broke off."""
+        for task in self._pending:
+            await asyncio.wait([task])
+
+    async def _keep(self, upload: Upload) -> Result:
+        """Read, check and commit one Instance."""
+        header: Header | None = None
+        staged: Staged | None = None
+        try:
+            staged, header, new = await asyncio.to_thread(self._read, upload)
+            path = identify(header, self._study_instance_uid)
+            stored = await self._archive.index.identify(path.sop_instance_uid or "")
+            if stored is not None and stored.path == path and stored.dataset_digest == new.dataset_digest:
+                await asyncio.to_thread(staged.discard)
+                added = Added(Outcome.SAME)
+            else:
+                prepared = await asyncio.to_thread(self._prepare, staged, new)
+                added = await self._archive.commits.commit(Ready(staged, prepared))
+            return self._stored(path, header, added)
+        except Exception as error:
+            if staged is not None:
+                await asyncio.to_thread(staged.discard)
+            else:
+                await asyncio.to_thread(upload.discard)
+            return self._failed(error, header)
+
+    def _read(self, upload: Upload) -> tuple[Staged, Header, NewInstance]:
+        settings = self._archive.settings
+        staged, digests = upload.finish()
+        header = part10.read(
+            staged,
+            bulkdata_threshold=settings.bulkdata_threshold,
+            max_header_bytes=settings.max_header_bytes,
+            max_inflated_bytes=settings.max_inflated_bytes,
+            max_sequence_depth=settings.max_sequence_depth,
+            default_character_set=settings.default_character_set,
+        )
+        new = NewInstance(staged.key, staged.size, digests.prefix, digests.dataset, header, time.time())
+        return staged, header, new
+
+    def _prepare(self, staged: Staged, new: NewInstance) -> object:
+        prepared = self._archive.index.prepare(new)
+        staged.seal()
+        return prepared
+
+    def _stored(self, path: ResourcePath, header: Header, added: Added) -> Result:
+        sop_class_uid = text(header, "00080016")
+        if added.outcome is Outcome.DUPLICATE:
+            return self._failed(duplicate(path, added), header)
+        STORED.labels(added.outcome.value).inc()
+        if added.outcome is Outcome.KEPT:
+            return Stored(path, sop_class_uid, COERCED, ("Another data set is stored under this UID and was kept.",))
+        comments = tuple(header.warnings)
+        if header.pixel_data is not None and header.pixel_data.problem:
+            comments += (header.pixel_data.problem,)
+        return Stored(path, sop_class_uid, DOES_NOT_MATCH if comments else None, comments)
+
+    def _failed(self, error: Exception, header: Header | None) -> Failed:
+        reason = codes(error).store
+        FAILED.labels(f"0x{reason:04X}").inc()
+        if not isinstance(error, ArchiveError):
+            log.error("instance not stored", request_id=self._request_id, exc_info=error)
+            comment = "The server failed to store this Instance; its log has more under the request id."
+        else:
+            comment = error.message
+            log.warning("instance not stored", request_id=self._request_id, reason=f"0x{reason:04X}", why=comment)
+        sop_instance_uid = text(header, "00080018") if header is not None else ""
+        return Failed(
+            reason,
+            comment,
+            text(header, "00080016") if header is not None else "",
+            sop_instance_uid if is_uid(sop_instance_uid) else "",
+            error.details if isinstance(error, InstanceError) else (),
+        )
+
+
+def identify(header: Header, study_instance_uid: str | None) -> ResourcePath:
+    """Return the path of the Instance.
+
+    Raises
+    ------
+    NotSupported
+        The object is of a kind that belongs to no Study.
+    MissingIdentifier
+        A UID is missing or invalid; `details` are the tags.
+    StudyMismatch
+        The request names another Study.
+    """
+    sop_class_uid = text(header, "00080016") or text_of(header.meta, "00020002")
+    if sop_class_uid in _NO_STUDY:
+        raise NotSupported(f"SOP Class {sop_class_uid} can not be stored here: {_NO_STUDY[sop_class_uid]}.")
+    faulty = tuple(tag for tag in _IDENTIFIERS if not is_uid(text(header, tag)))
+    if faulty:
+        names = ", ".join(_IDENTIFIERS[tag] for tag in faulty)
+        raise MissingIdentifier(f"Missing or not a valid UID: {names}.", details=faulty)
+    path = ResourcePath(text(header, "0020000D"), text(header, "0020000E"), text(header, "00080018"))
+    if study_instance_uid is not None and path.study_instance_uid != study_instance_uid:
+        raise StudyMismatch(
+            f"The Instance belongs to Study {path.study_instance_uid}, the request names Study {study_instance_uid}.",
+            details=("0020000D",),
+        )
+    return path
+
+
+def duplicate(path: ResourcePath, added: Added) -> DuplicateInstance:
+    """Say where the SOP Instance UID is taken."""
+    if added.stored_path is not None and added.stored_path != path:
+        return DuplicateInstance(
+            f"This SOP Instance UID is stored at /{added.stored_path} already.", details=("00080018",)
+        )
+    return DuplicateInstance("A different data set is stored under this SOP Instance UID.", details=("00080018",))
+
+
+def text(header: Header, tag: str) -> str:
+    """Return the first value of an attribute as text, "" without."""
+    return text_of(header.attributes, tag)
+
+
+def text_of(attributes: dict[str, object], tag: str) -> str:
+    element = attributes.get(tag)
+    values = element.get("Value") if isinstance(element, dict) else None
+    return str(values[0]) if values and values[0] is not None else ""
+
+
+def encode(data: dict[str, object], answer: str) -> bytes:
+    """Encode the response data set: one JSON object (not an array) or one Native DICOM Model."""
+    if answer == "application/dicom+xml":
+        return native_xml.to_xml(data)
+    import orjson
+
+    return orjson.dumps(data)
+
+
+TRANSACTIONS = tuple(
+    Transaction(
+        name=name,
+        section="10.5",
+        method="POST",
+        template=template,
+        scope="store",
+        statuses=frozenset({200, 202, 400, 406, 409, 411, 413, 415}),
+        media_types=TAKEN,
+        handler=store,
+    )
+    for name, template in (("Store Instances", "/studies"), ("Store Study Instances", "/studies/{study}"))
+)

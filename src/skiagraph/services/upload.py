@@ -1,0 +1,92 @@
+"""One part of a Store request on its way to the disk: each byte is written and hashed once, as it passes."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from blake3 import blake3
+
+from skiagraph.blobs.base import BlobStore, Chunk, Staged
+from skiagraph.standard import part10
+
+_SPOOL = 2**20
+"""Bytes gathered before a worker thread writes them: an ordinary Instance costs one hop, a huge one little memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Digests:
+    """BLAKE3 of the bytes before the data set and of the data set."""
+
+    prefix: bytes
+    dataset: bytes
+
+
+class Hasher:
+    """Hashes a PS3.10 file that comes in pieces, its data set apart from what stands before it."""
+
+    def __init__(self) -> None:
+        self._prefix = blake3()
+        self._dataset = blake3()
+        self._prefix_left: int | None = None
+
+    def update(self, chunks: list[Chunk], dataset_offset: int) -> None:
+        """Hash the next bytes. `dataset_offset` counts from the start of the file and never changes."""
+        if self._prefix_left is None:
+            self._prefix_left = dataset_offset
+        for chunk in chunks:
+            if self._prefix_left:
+                view = memoryview(chunk)
+                head = view[: self._prefix_left]
+                self._prefix.update(head)
+                self._prefix_left -= len(head)
+                chunk = view[len(head) :]
+            self._dataset.update(chunk)
+
+    def digests(self) -> Digests:
+        return Digests(self._prefix.digest(), self._dataset.digest())
+
+
+class Upload:
+    """Bytes of one part; `write` is awaited, the rest runs in a worker thread."""
+
+    def __init__(self, blobs: BlobStore) -> None:
+        self._blobs = blobs
+        self._staged: Staged | None = None
+        self._waiting: list[Chunk] = []
+        self._waiting_bytes = 0
+        self._hasher = Hasher()
+        self._dataset_offset: int | None = None
+        self.size = 0
+
+    async def write(self, chunk: Chunk) -> None:
+        """Take the next bytes, which must not change afterwards. Raises StorageFull."""
+        self._waiting.append(chunk)
+        self._waiting_bytes += len(chunk)
+        self.size += len(chunk)
+        if self._waiting_bytes >= _SPOOL:
+            await asyncio.to_thread(self._flush)
+
+    def finish(self) -> tuple[Staged, Digests]:
+        """Write what waits; return the staged bytes, still readable, and their digests. Blocks."""
+        self._flush()
+        assert self._staged is not None
+        return self._staged, self._hasher.digests()
+
+    def discard(self) -> None:
+        """Forget everything. Blocks shortly."""
+        self._waiting.clear()
+        if self._staged is not None:
+            self._staged.discard()
+            self._staged = None
+
+    def _flush(self) -> None:
+        if self._staged is None:
+            self._staged = self._blobs.stage()
+        chunks, self._waiting, self._waiting_bytes = self._waiting, [], 0
+        if chunks:
+            self._staged.write(chunks)
+        if self._dataset_offset is None:
+            # A megabyte or the whole file is there: enough for any File Meta Information that is one.
+            self._dataset_offset = part10.dataset_offset(self._staged)
+        self._hasher.update(chunks, self._dataset_offset)
