@@ -24,6 +24,7 @@ from skiagraph.errors import (
     InstanceError,
     MissingIdentifier,
     NotSupported,
+    StorageFull,
     StudyMismatch,
     UnsupportedMediaType,
     codes,
@@ -278,6 +279,7 @@ class Intake:
             text(header, "00080016") if header is not None else "",
             sop_instance_uid if is_uid(sop_instance_uid) else "",
             error.details if isinstance(error, InstanceError) else (),
+            full=isinstance(error, StorageFull),
         )
 
 

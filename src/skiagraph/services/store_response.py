@@ -36,6 +36,8 @@ class Failed:
     sop_instance_uid: str = ""
     tags: tuple[str, ...] = ()
     """Attributes at fault."""
+    full: bool = False
+    """The storage is full, which is not the fault of the Instance."""
 
 
 def status(results: Sequence[Stored | Failed]) -> int:
@@ -46,8 +48,7 @@ def status(results: Sequence[Stored | Failed]) -> int:
     if len(failed) < len(results):
         return 202
     if all(0xA700 <= failure.reason <= 0xA7FF for failure in failed):
-        full = CODES[StorageFull].http if any("full" in one.comment for one in failed) else CODES[OutOfResources].http
-        return full
+        return CODES[StorageFull if any(failure.full for failure in failed) else OutOfResources].http
     return 409
 
 
