@@ -44,7 +44,7 @@ class Commands(TyperGroup):
             stop("Interrupted.", INTERRUPTED)
         except BrokenPipeError:
             # The reader of a pipe went away, as `head` does: nothing to say, and nothing more to flush.
-            sys.stdout = None  # type: ignore[assignment]
+            sys.stdout = None
             raise typer.Exit(FAILED) from None
         except OSError as error:
             where = f" {error.filename}" if error.filename else ""

@@ -53,15 +53,49 @@ def serve(
     )
     from skiagraph import app
 
-    console.out().print(welcome(settings, samples is not None), markup=False, soft_wrap=True)
-    app.serve(settings, samples=samples)
+    def on_ready() -> None:
+        if samples is not None:
+            load(samples, local_url(settings))
+        console.out().print(welcome(settings), markup=False, soft_wrap=True)
+
+    app.serve(settings, on_ready=on_ready)
 
 
-def welcome(settings: Settings, samples: bool) -> str:
+def local_url(settings: Settings) -> str:
+    """Return the Base URI for programs on this machine."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}{settings.base_path}"
+
+
+def load(folder: Path, url: str) -> None:
+    """Store the files of a folder, unless the server has a Study already."""
+    import tempfile
+
+    import httpx
+
+    from skiagraph.cli import client as http
+    from skiagraph.cli.journal import Journal
+    from skiagraph.cli.store import send_all
+
+    try:
+        with http.connect(url) as client, tempfile.TemporaryDirectory() as scratch:
+            found = client.get("/studies", params={"limit": "1"}, headers={"Accept": http.JSON})
+            if not found.is_success or found.content.strip() not in (b"", b"[]"):
+                return
+            with Journal(Path(scratch) / "journal") as journal:
+                tally = send_all([folder], client, journal, jobs=2)
+    except httpx.HTTPError as error:
+        console.err().print(f"The samples could not be loaded: {error}", markup=False, soft_wrap=True)
+        return
+    console.out().print(f"The archive was empty: {console.plural(tally.stored, 'sample instance')} stored.")
+    for reason, group in tally.failures.items():
+        console.err().print(f"{group.names[0]} and as many as {group.count} not stored: {reason}", markup=False)
+
+
+def welcome(settings: Settings) -> str:
     """Return where the server is and what to try there."""
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    here = f"http://{'127.0.0.1' if host in ('0.0.0.0', '[::]') else host}:{settings.port}"  # noqa: S104
-    base = here + settings.base_path
+    base = local_url(settings)
+    here = base.removesuffix(settings.base_path)
     option = "" if base == console.DEFAULT_URL else f" --url {base}"
     lines = [
         f"skiagraph serves DICOMweb on {base}",
@@ -70,14 +104,13 @@ def welcome(settings: Settings, samples: bool) -> str:
         "",
         "Try, in another terminal:",
         f"  curl '{base}/studies'",
-        f"  curl '{base}/studies?PatientName=*&ModalitiesInStudy=CT&includefield=StudyDescription'",
+        f"  curl '{base}/studies?ModalitiesInStudy=CT&includefield=StudyDescription'",
         f"  curl '{base}/instances?limit=1'",
         f"  curl --data-binary @image.dcm -H 'Content-Type: application/dicom' {base}/studies",
         f"  skiagraph search{option}",
         f"  skiagraph store FOLDER{option}",
         f"  curl {here}/readyz",
         "",
-        *(["An empty archive is filled with the sample studies first."] if samples else []),
         "Documentation: docs/ beside the source, starting with docs/tutorial/first-steps.md. Stop with Ctrl-C.",
     ]
     return "\n".join(lines)
