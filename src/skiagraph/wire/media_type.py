@@ -68,6 +68,20 @@ def parse(text: str) -> MediaType | None:
     return _media_type(text)
 
 
+def split_list(text: str) -> list[str]:
+    """Split a header at the commas that stand outside quotes; empty entries are left out."""
+    return [item.strip() for item in _ITEM.findall(text) if item.strip()]
+
+
+def split_parameters(text: str) -> dict[str, str] | None:
+    """Read ``name=value; name="value"``, names lower case; None when one is malformed or contradicts another."""
+    parameters: dict[str, str] = {}
+    for segment in _SEGMENT.findall(text):
+        if segment.strip() and not _add(parameters, segment.strip()):
+            return None
+    return parameters
+
+
 def parse_ranges(text: str) -> tuple[MediaRange, ...]:
     """Read a list ``1#(media-range [weight])``; entries that are invalid are left out (§8.7.7).
 
@@ -77,7 +91,7 @@ def parse_ranges(text: str) -> tuple[MediaRange, ...]:
         The list has more than `MAX_RANGES` entries.
     """
     ranges = []
-    for count, item in enumerate(_ITEM.findall(text)):
+    for count, item in enumerate(split_list(text)):
         if count >= MAX_RANGES:
             raise BadRequest(f"The list of media types has more than {MAX_RANGES} entries.")
         media_type = _media_type(item)
