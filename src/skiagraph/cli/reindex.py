@@ -1,7 +1,121 @@
-"""``skiagraph reindex``."""
+"""``skiagraph reindex``: make the whole index anew from the blobs alone."""
 
 from __future__ import annotations
 
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-def reindex() -> None:
-    """Not there yet."""
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+
+from skiagraph.cli import console
+from skiagraph.cli.alone import in_use
+from skiagraph.cli.console import FAILED, plural
+from skiagraph.cli.options import Config, Data
+from skiagraph.cli.verify import existing
+
+if TYPE_CHECKING:
+    from skiagraph.blobs.base import BlobStore
+    from skiagraph.index.base import InstanceIndex
+    from skiagraph.services.maintenance import Progress, Rebuilt
+    from skiagraph.settings import Settings
+
+
+def reindex(data: Data = None, config: Config = None) -> None:
+    """Rebuild the whole index from the blobs alone.
+
+    For when the index is lost or damaged, or `bulkdata_threshold` or `default_character_set` changed: both act when
+    an instance is indexed. The new index is made beside the old one and takes its place when it is complete. The
+    server must not run.
+
+    What the blobs do not know is lost: which instances were deleted. The server will answer 404 for them, no longer
+    410. Their bytes are gone in either case.
+
+    Examples:
+
+    - `skiagraph reindex`
+    - `skiagraph reindex --data /srv/images`
+    """
+    from skiagraph import app
+
+    settings = console.settings(config, data=data)
+    existing(settings)
+    with in_use(settings.data, alone=True):
+        path = app.index_path(settings)
+        result = rebuild(settings, app.blob_store(settings), path)
+    out = console.out()
+    out.print(f"{plural(result.added, 'instance')} indexed.")
+    if result.replaced or result.same:
+        out.print(
+            f"{plural(result.replaced + result.same, 'blob')} left aside: others hold the same SOP Instance UIDs."
+        )
+    if result.failures:
+        out.print(f"{plural(len(result.failures), 'blob')} could not be indexed and stay as they are:")
+        for key, why in result.failures:
+            out.print(f"    {key}: {why}", markup=False, soft_wrap=True)
+        raise typer.Exit(FAILED)
+
+
+@dataclass(frozen=True, slots=True)
+class _Holdings:
+    settings: Settings
+    blobs: BlobStore
+    index: InstanceIndex
+
+
+def rebuild(settings: Settings, blobs: BlobStore, path: Path) -> Rebuilt:
+    """Make a new index beside the path and put it there."""
+    # The one place besides app that makes an index: this one is not the archive's yet.
+    from skiagraph.index.sql import SqlIndex
+    from skiagraph.services import maintenance
+
+    fresh = path.with_name(path.name + ".new")
+    remove(fresh)
+    # Only the finished file counts, and it is flushed as a whole.
+    index = SqlIndex.open(fresh, durable=False)
+    try:
+        total = sum(1 for _ in blobs.keys())
+        columns = (TextColumn("Indexing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with console.progress(*columns) as display:
+            task = display.add_task("", total=total)
+
+            def on_progress(done: Progress) -> None:
+                display.update(task, completed=done.blobs)
+
+            result = maintenance.reindex(_Holdings(settings, blobs, index), index, on_progress)
+    except BaseException:
+        index.close()
+        remove(fresh)
+        raise
+    index.close()
+    swap(fresh, path)
+    return result
+
+
+def files(path: Path) -> tuple[Path, ...]:
+    """Return the files of an SQLite database, the main one first."""
+    return (path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm"))
+
+
+def remove(path: Path) -> None:
+    for file in files(path):
+        file.unlink(missing_ok=True)
+
+
+def swap(fresh: Path, path: Path) -> None:
+    """Put a closed database in the place of another one.
+
+    The main file of the old one goes first: killed in between, there is no index, which the server notices and
+    says, and never an old index without its write-ahead log, or a new one with that of the old.
+    """
+    with fresh.open("rb") as file:
+        os.fsync(file.fileno())
+    remove(path)
+    fresh.rename(path)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from skiagraph.cli import console
+from skiagraph.cli.alone import in_use
 from skiagraph.cli.options import Config, Data
 
 if TYPE_CHECKING:
@@ -58,7 +59,14 @@ def serve(
             load(samples, local_url(settings))
         console.out().print(welcome(settings), markup=False, soft_wrap=True)
 
-    app.serve(settings, on_ready=on_ready)
+    with in_use(settings.data, alone=False):
+        if not app.index_path(settings).exists() and any(app.blob_store(settings).keys()):
+            # Starting would make an empty index, and take young blobs for leftovers of a crash.
+            raise console.CommandError(
+                f"{settings.data.absolute()} holds instances but no index. Make one from them first:"
+                f" skiagraph reindex --data {settings.data}"
+            )
+        app.serve(settings, on_ready=on_ready)
 
 
 def local_url(settings: Settings) -> str:
