@@ -28,7 +28,6 @@ from skiagraph.standard import media_types
 from skiagraph.standard.media_types import DICOM, DICOM_JSON, DICOM_XML, JSON, OCTET_STREAM, RELATED
 from skiagraph.values import is_uid
 from skiagraph.wire.media_type import MediaRange, MediaType, parse_ranges
-from skiagraph.wire.query import accept_parameter
 
 Targets: TypeAlias = Callable[[str], Sequence[str]]
 """Transfer Syntaxes that data stored in the given one can be converted to, best first."""
@@ -247,12 +246,9 @@ def select_transfer_syntax(choice: Choice, stored_uid: str, convertible: Targets
     return None if offer is None else offer.transfer_syntax_uid
 
 
-def choose_store_response(accept_header: str | None, query: str, strict: bool = False) -> str:
-    """Choose the Content-Type of a Store response, one data set (§10.5.4); `query` is the raw query string.
-
-    XML that was asked for as multipart comes as a single document: refusing the whole Store would help nobody.
-    """
-    return choose(accept_header, accept_parameter(query), _STORE_RESPONSE, strict=strict).offer.media_type
+def choose_store_response(accept_header: str | None, accept_parameter: str | None, *, strict: bool = False) -> Choice:
+    """Choose the form of a Store response: JSON or XML, one data set (§10.5.4)."""
+    return choose(accept_header, accept_parameter, _STORE_RESPONSE, strict=strict)
 
 
 def available(offers: Iterable[Offer]) -> tuple[str, ...]:

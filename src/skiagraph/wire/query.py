@@ -35,7 +35,7 @@ def parse_query(query: str) -> list[tuple[str, list[str]]]:
     return parameters
 
 
-def accept_parameter(query: str) -> str | None:
+def accept(query: str) -> str | None:
     """Value of the ``accept`` parameter (§8.3.3.1), decoded, several joined with commas; None without.
 
     Raises
