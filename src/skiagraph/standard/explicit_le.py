@@ -119,8 +119,10 @@ def _looks_explicit(start: bytes) -> bool:
 class _Open:
     """A Sequence or Item (or the data set itself) that is being walked through."""
 
-    end: int | None
-    """Offset behind it; None when it is of undefined length."""
+    limit: int
+    """Offset that nothing in it can go beyond."""
+    defined: bool
+    """The limit is its end; else it has undefined length."""
     sequence: bool
     explicit: bool
     big: bool
@@ -142,7 +144,7 @@ class _Walk:
         self._size = source.size
         self._window = b""
         self._window_at = 0
-        self.root = _Open(end=source.size, sequence=False, explicit=explicit, big=big, signed=signed)
+        self.root = _Open(limit=source.size, defined=True, sequence=False, explicit=explicit, big=big, signed=signed)
         self.took_unsigned = False
         self._open = [self.root]
         self._pieces: list[Piece] = []
@@ -152,7 +154,7 @@ class _Walk:
     def run(self) -> Plan:
         while self._open:
             top = self._open[-1]
-            end = self._bound()
+            end = top.limit
             if self._at + 8 > end:
                 self._at = end
                 self._close()
@@ -162,13 +164,6 @@ class _Walk:
                 self._element(top, end)
         self._flush()
         return Plan(tuple(self._pieces), self._length)
-
-    def _bound(self) -> int:
-        """Offset that the innermost open container can not go beyond."""
-        for container in reversed(self._open):
-            if container.end is not None:
-                return container.end
-        return self._size
 
     # Reading
 
@@ -217,7 +212,8 @@ class _Walk:
             around = self._open[-2]  # the data set that holds the Sequence
             self._open.append(
                 _Open(
-                    end=None if length == _UNDEFINED else min(self._at + length, end),
+                    limit=end if length == _UNDEFINED else min(self._at + length, end),
+                    defined=length != _UNDEFINED,
                     sequence=False,
                     explicit=sequence.explicit,
                     big=sequence.big,
@@ -225,7 +221,7 @@ class _Walk:
                     bits_allocated=around.bits_allocated,
                 )
             )
-        elif sequence.end is None:
+        elif not sequence.defined:
             # Not an Item, and nothing says where the Sequence ends: what follows belongs to the data set around it.
             self._close()
         else:
@@ -286,7 +282,7 @@ class _Walk:
         if tag == _ITEM_END and len(self._open) > 1:
             self._at += 8
             self._close()
-        elif tag in (_SEQUENCE_END, _ITEM) and len(self._open) > 1 and data_set.end is None:
+        elif tag in (_SEQUENCE_END, _ITEM) and len(self._open) > 1 and not data_set.defined:
             self._close()  # the Item Delimitation Item is missing; the Sequence goes on with this tag
         else:
             self._at += 8  # a stray delimiter
@@ -317,7 +313,8 @@ class _Walk:
             return
         self._open.append(
             _Open(
-                end=None if length is None else self._at + length,
+                limit=data_set.limit if length is None else self._at + length,
+                defined=length is not None,
                 sequence=True,
                 explicit=data_set.explicit if explicit is None else explicit,
                 big=data_set.big if big is None else big,
