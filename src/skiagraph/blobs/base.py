@@ -79,7 +79,7 @@ class BlobStore(Protocol):
         """
         ...
 
-    async def read_bytes(self, key: str, span: ByteRange) -> bytes:
+    async def read_bytes(self, key: str, span: ByteRange) -> Chunk:
         """Return a part that is known to be small (one frame, one value)."""
         ...
 

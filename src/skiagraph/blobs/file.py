@@ -24,7 +24,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from skiagraph.blobs.base import Chunk
+from skiagraph.blobs.base import Chunk, Staged
 from skiagraph.errors import ArchiveError, ResourceNotFound, StorageFull
 from skiagraph.values import ByteRange
 
@@ -210,7 +210,7 @@ class FileBlobStore:
                 _flush_folder(self.root)
             return os.open(path, flags, 0o640)
 
-    def publish(self, staged: Sequence[FileStaged]) -> None:
+    def publish(self, staged: Sequence[Staged]) -> None:
         folders = set()
         try:
             for one in staged:
@@ -223,7 +223,7 @@ class FileBlobStore:
         except OSError as error:
             raise _meaning(error) from error
 
-    def settle(self, staged: Sequence[FileStaged]) -> None:
+    def settle(self, staged: Sequence[Staged]) -> None:
         with self._lock:
             self._inflight.difference_update(one.key for one in staged)
             if time.monotonic() - self._marked > _MARK_EVERY:
@@ -283,7 +283,7 @@ class FileBlobStore:
             raise ResourceNotFound(f"Blob {key} ends at {opened.size}, before byte {span.end}.")
         return _stream(opened, span)
 
-    async def read_bytes(self, key: str, span: ByteRange) -> bytes | bytearray:
+    async def read_bytes(self, key: str, span: ByteRange) -> Chunk:
         opened = self.open(key)
         try:
             if span.end > opened.size:

@@ -10,10 +10,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
 from typing import TypeAlias
 
+import orjson
 import structlog
 
 from skiagraph.blobs.base import Staged
@@ -37,8 +38,9 @@ from skiagraph.services.store_response import COERCED, DOES_NOT_MATCH, Failed, S
 from skiagraph.services.upload import Upload
 from skiagraph.standard import native_xml, part10
 from skiagraph.standard.header import Header
-from skiagraph.values import ResourcePath, is_uid
-from skiagraph.wire import accept, media_type
+from skiagraph.standard.media_types import DICOM_XML
+from skiagraph.values import Attributes, ResourcePath, is_uid
+from skiagraph.wire import accept, media_type, multipart_writer, query
 from skiagraph.wire.message import Request, Response
 from skiagraph.wire.multipart_reader import MultipartReader, PartBegin, PartData, parse_related
 from skiagraph.wire.transaction import Transaction
@@ -81,15 +83,17 @@ _IDENTIFIERS = {
 
 async def store(archive: Archive, request: Request) -> Response:
     """Store Instances; the handler of both resources."""
-    answer = accept.choose_store_response(request.headers.get("accept"), request.query, archive.settings.strict_accept)
+    choice = accept.choose_store_response(
+        request.headers.get("accept"), query.accept(request.query), strict=archive.settings.strict_accept
+    )
     intake = Intake(archive, request.parameters.get("study"), request.request_id)
     results = await intake.take(request)
-    data = module(results, request.base_url)
-    headers = [("content-type", answer), ("cache-control", "no-store")]
+    content_type, body = encode(module(results, request.base_url), choice)
+    headers = [("content-type", content_type), ("cache-control", "no-store")]
     created = [result.path for result in results if isinstance(result, Stored)]
     if created and len({path.study_instance_uid for path in created}) == 1:
         headers.append(("location", f"{request.base_url}/studies/{created[0].study_instance_uid}"))
-    return Response(status(results), headers, encode(data, answer))
+    return Response(status(results), headers, body)
 
 
 class Intake:
@@ -177,7 +181,7 @@ class Intake:
             if upload is not None:
                 upload.discard()
 
-    def _begin(self, headers: dict[str, str]) -> Upload | None:
+    def _begin(self, headers: Mapping[str, str]) -> Upload | None:
         """Open an upload for a part; None for a part that can not be an Instance."""
         kind = media_type.parse(headers.get("content-type", ""))
         if kind is None or kind.name in _DICOM:
@@ -325,19 +329,22 @@ def text(header: Header, tag: str) -> str:
     return text_of(header.attributes, tag)
 
 
-def text_of(attributes: dict[str, object], tag: str) -> str:
+def text_of(attributes: Attributes, tag: str) -> str:
     element = attributes.get(tag)
     values = element.get("Value") if isinstance(element, dict) else None
     return str(values[0]) if values and values[0] is not None else ""
 
 
-def encode(data: dict[str, object], answer: str) -> bytes:
+def encode(data: Attributes, choice: accept.Choice) -> tuple[str, bytes]:
     """Encode the response data set: one JSON object (not an array) or one Native DICOM Model."""
-    if answer == "application/dicom+xml":
-        return native_xml.to_xml(data)
-    import orjson
-
-    return orjson.dumps(data)
+    if choice.offer.media_type != DICOM_XML:
+        return choice.content_type, orjson.dumps(data)
+    document = native_xml.to_xml(data)
+    if not choice.multipart:
+        return DICOM_XML, document
+    boundary = multipart_writer.new_boundary()
+    head = multipart_writer.part_header(boundary, DICOM_XML, length=len(document), first=True)
+    return multipart_writer.content_type(DICOM_XML, boundary), head + document + multipart_writer.closing(boundary)
 
 
 TRANSACTIONS = tuple(
