@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -38,6 +39,7 @@ def options(arguments: list[str] | None = None) -> tuple[argparse.Namespace, Opt
 def main() -> int:
     """Run; 0 also where an aim is missed: this measures, it does not judge."""
     given, chosen = options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers are stopped then, too
     console = Console(width=None if sys.stdout.isatty() else 150)
     with tempfile.TemporaryDirectory(prefix="skiagraph-benchmarks-", dir=given.folder) as folder:
         report = Run(chosen, Path(folder), console).measure()

@@ -22,6 +22,7 @@ from .data import Key
 from .load import Senders
 from .servers import free_port
 
+LOAD = "load"  # the thread that sends; it is not what is looked at
 PER_THREAD = sys.version_info < (3, 12)
 _profiles: list[cProfile.Profile] = []
 
@@ -31,9 +32,11 @@ def _profile_new_threads() -> None:
     plain = threading.Thread.run
 
     def run(self: threading.Thread) -> None:
+        if self.name == LOAD:
+            return plain(self)
         profile = cProfile.Profile()
         _profiles.append(profile)
-        profile.runcall(plain, self)
+        return profile.runcall(plain, self)
 
     threading.Thread.run = run  # type: ignore[method-assign]
 
@@ -81,7 +84,7 @@ async def _serve(arguments: argparse.Namespace, folder: Path) -> str:
             said = f"failed: {error}"
         loop.call_soon_threadsafe(outcome.set_result, said)
 
-    threading.Thread(target=drive, name="load", daemon=True).start()
+    threading.Thread(target=drive, name=LOAD, daemon=True).start()
     try:
         return await outcome
     finally:

@@ -63,7 +63,7 @@ class Run:
         started = time.monotonic()
         self.report.remarks += servers.missing()
         self.report.setup += machine(self.folder)
-        if (busy := os.getloadavg()[0]) > 0.5:
+        if (busy := os.getloadavg()[0]) > 1:
             self._remark(f"The machine was busy when this began (load average {busy:.1f}): expect noise.")
         chosen = set(self.options.groups)
         if chosen & NEED_SERVERS:
@@ -306,21 +306,20 @@ class Run:
 
     def _large(self, archives: list[Server]) -> None:
         large = data.large_native(Key(60, 1, 1), self.options.large_bytes)
-        for number, server in enumerate(archives):
+        cells: list[str] = []
+        for server in archives:
             before = processes.memory(server.pid)
             processes.reset_peak(server.pid)
             os.sync()
             seconds = self._store_one("native", server, large)
-            if seconds is None:
-                continue
             after = processes.memory(server.pid)
-            cells = ["–"] * len(self.report.memory_columns)
-            cells[2 * number : 2 * number + 2] = [mebibytes(after.peak), mebibytes(after.proportional)]
-            self.report.memory.append((f"store of one instance of {mebibytes(large.size)}", *cells))
-            self._remark(
-                f"{server.name}: one instance of {mebibytes(large.size)} stored in {seconds:.1f} s"
-                f" ({large.size / seconds / 1e6:,.0f} MB/s), memory grew by {mebibytes(after.peak - before.resident)}."
-            )
+            cells += [mebibytes(after.peak), mebibytes(after.proportional)]
+            if seconds is not None:
+                self._remark(
+                    f"{server.name}: one instance of {mebibytes(large.size)} stored in {seconds:.1f} s"
+                    f" ({large.size / seconds / 1e6:,.0f} MB/s), memory grew by {mebibytes(after.peak - before.resident)}."
+                )
+        self.report.memory.append((f"store of one instance of {mebibytes(large.size)}", *cells))
 
     @contextmanager
     def _phase(self, name: str, archives: list[Server]) -> Iterator[None]:
