@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -43,8 +45,9 @@ class Commands(TyperGroup):
         except KeyboardInterrupt:
             stop("Interrupted.", INTERRUPTED)
         except BrokenPipeError:
-            # The reader of a pipe went away, as `head` does: nothing to say, and nothing more to flush.
-            sys.stdout = None
+            # The reader of a pipe went away, as `head` does: nothing to say, and the last flush goes nowhere.
+            with suppress(OSError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(FAILED) from None
         except OSError as error:
             where = f" {error.filename}" if error.filename else ""

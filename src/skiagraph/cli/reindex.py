@@ -76,7 +76,7 @@ def rebuild(settings: Settings, blobs: BlobStore, path: Path) -> Rebuilt:
     # Only the finished file counts, and it is flushed as a whole.
     index = SqlIndex.open(fresh, durable=False)
     try:
-        total = sum(1 for _ in blobs.keys())
+        total = sum(1 for _ in blobs.keys())  # noqa: SIM118 - a BlobStore is no mapping
         columns = (TextColumn("Indexing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         with console.progress(*columns) as display:
             task = display.add_task("", total=total)

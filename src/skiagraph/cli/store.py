@@ -107,7 +107,8 @@ def check(client: httpx.Client, journal: Journal) -> None:
     if response.status_code == 404:
         raise http.refusal(response)
     if uid and response.is_success and response.content.strip() in (b"", b"[]"):
-        console.err().print("The server has lost what was sent to it before (emptied?): everything is sent again.")
+        text = "The server has lost what was sent to it before (emptied?): everything is sent again."
+        console.err().print(text, soft_wrap=True)
         journal.clear()
 
 

@@ -64,7 +64,7 @@ class Uploader:
         try:
             response = self._post(batch)
         except Changed as error:
-            rest = [item for item in batch if item is not error.item]
+            rest = [item for item in batch if item.name != error.item.name]
             failed = [Result(error.item, f"file can not be read: {error}")]
             return failed + (self.send(rest) if rest else [])
         except httpx.TransportError as error:

@@ -51,8 +51,7 @@ def verify(
     settings = console.settings(config, data=data)
     existing(settings)
     with ExitStack() as stack:
-        if repair:
-            stack.enter_context(in_use(settings.data, alone=True))
+        stack.enter_context(in_use(settings.data, alone=repair))
         archive = app.open_archive(settings)
         stack.callback(archive.index.close)
         left = report(archive, repair=repair)

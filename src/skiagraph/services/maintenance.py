@@ -266,7 +266,7 @@ def reindex(holdings: Holdings, target: InstanceIndex, on_progress: OnProgress =
     result = Rebuilt()
     progress = Progress()
     batch: list[tuple[str, Any]] = []
-    for key in holdings.blobs.keys():
+    for key in holdings.blobs.keys():  # noqa: SIM118 - a BlobStore is no mapping
         try:
             new = read_blob(holdings, key)
             identify(new.header, None)
