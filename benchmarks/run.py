@@ -315,9 +315,10 @@ class Run:
             after = processes.memory(server.pid)
             cells += [mebibytes(after.peak), mebibytes(after.proportional)]
             if seconds is not None:
+                rate, growth = large.size / seconds / 1e6, mebibytes(after.peak - before.resident)
                 self._remark(
                     f"{server.name}: one instance of {mebibytes(large.size)} stored in {seconds:.1f} s"
-                    f" ({large.size / seconds / 1e6:,.0f} MB/s), memory grew by {mebibytes(after.peak - before.resident)}."
+                    f" ({rate:,.0f} MB/s), memory grew by {growth}."
                 )
         self.report.memory.append((f"store of one instance of {mebibytes(large.size)}", *cells))
 
