@@ -1,0 +1,174 @@
+"""The tables of the index, as SQLAlchemy Core sees them.
+
+A Study, a Series and an Instance are one row each. What is asked often stands in columns of its own, with the
+index that serves it; everything else stays in `attributes` (Study and Series) or in the document of the Instance.
+
+Orders are total and depend on content alone, so that an index that was rebuilt answers alike:
+Studies newest first, Series of a Study and Instances of a Series by their number, all others by UID.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+REVISION = "0001"
+"""The newest revision in `migrations`."""
+
+NO_NUMBER = 2**63 - 1
+"""In `series_number` and `instance_number`: there is none, or it is not a number. Sorts last."""
+
+metadata = sa.MetaData()
+
+_id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")  # SQLite numbers rows only under this very name
+
+studies = sa.Table(
+    "studies",
+    metadata,
+    sa.Column("id", _id, primary_key=True),
+    sa.Column("study_instance_uid", sa.Text, nullable=False, unique=True),
+    # Microseconds (as `standard.date_time` counts them), negative so that ascending is newest first; 0 without date.
+    sa.Column("recency", sa.BigInteger, nullable=False),
+    sa.Column("accession_number", sa.Text),
+    sa.Column("study_id", sa.Text),
+    sa.Column("patient_id", sa.Text),
+    sa.Column("patient_birth_date", sa.BigInteger),
+    sa.Column("patient_sex", sa.Text),
+    # Component groups, normalised by `standard.person_name`.
+    sa.Column("patient_name_alphabetic", sa.Text),
+    sa.Column("patient_name_ideographic", sa.Text),
+    sa.Column("patient_name_phonetic", sa.Text),
+    sa.Column("referring_physician_name_alphabetic", sa.Text),
+    sa.Column("referring_physician_name_ideographic", sa.Text),
+    sa.Column("referring_physician_name_phonetic", sa.Text),
+    # 1: a column above can not tell the whole truth (several values, unusual form); the reference predicate must.
+    sa.Column("irregular", sa.Integer, nullable=False),
+    sa.Column("modalities", sa.Text, nullable=False),  # JSON arrays, sorted
+    sa.Column("sop_classes", sa.Text, nullable=False),
+    sa.Column("number_of_series", sa.Integer, nullable=False),
+    sa.Column("number_of_instances", sa.Integer, nullable=False),
+    sa.Column("version", sa.LargeBinary, nullable=False),
+    # Which Instance each attribute comes from (`fold`): the key of most of them, and the exceptions as JSON.
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("sources", sa.Text),
+    sa.Column("answer", sa.LargeBinary, nullable=False),
+    sa.Column("attributes", sa.LargeBinary, nullable=False),
+    sa.Index("studies_order", "recency", "study_instance_uid"),
+    sa.Index("studies_patient_id", "patient_id"),
+    sa.Index("studies_accession_number", "accession_number"),
+    sa.Index("studies_study_id", "study_id"),
+    sa.Index("studies_patient_name_alphabetic", "patient_name_alphabetic"),
+    sa.Index("studies_patient_name_ideographic", "patient_name_ideographic"),
+    sa.Index("studies_patient_name_phonetic", "patient_name_phonetic"),
+    sa.Index("studies_referring_physician_name_alphabetic", "referring_physician_name_alphabetic"),
+    sa.Index("studies_irregular", "irregular", sqlite_where=sa.text("irregular = 1")),
+    sqlite_autoincrement=True,  # a number is never used again: a reader may still hold it
+)
+
+series = sa.Table(
+    "series",
+    metadata,
+    sa.Column("id", _id, primary_key=True),
+    sa.Column("study", _id, sa.ForeignKey("studies.id"), nullable=False),
+    sa.Column("study_instance_uid", sa.Text, nullable=False),
+    sa.Column("series_instance_uid", sa.Text, nullable=False),
+    sa.Column("series_number", sa.BigInteger, nullable=False),
+    sa.Column("modality", sa.Text),
+    sa.Column("performed", sa.BigInteger),
+    sa.Column("irregular", sa.Integer, nullable=False),
+    sa.Column("sop_classes", sa.Text, nullable=False),
+    sa.Column("number_of_instances", sa.Integer, nullable=False),
+    sa.Column("version", sa.LargeBinary, nullable=False),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("sources", sa.Text),
+    sa.Column("answer", sa.LargeBinary, nullable=False),
+    sa.Column("attributes", sa.LargeBinary, nullable=False),
+    sa.Index("series_uid", "series_instance_uid", "study_instance_uid", unique=True),
+    sa.Index("series_order", "study", "series_number", "series_instance_uid", unique=True),
+    sa.Index("series_modality", "modality", "study"),
+    sa.Index("series_performed", "performed"),
+    sa.Index("series_irregular", "irregular", sqlite_where=sa.text("irregular = 1")),
+    sqlite_autoincrement=True,  # a number is never used again: a reader may still hold it
+)
+
+instances = sa.Table(
+    "instances",
+    metadata,
+    sa.Column("id", _id, primary_key=True),
+    sa.Column("series", _id, sa.ForeignKey("series.id"), nullable=False),
+    sa.Column("sop_instance_uid", sa.Text, nullable=False, unique=True),
+    sa.Column("sop_class_uid", sa.Text, nullable=False),
+    sa.Column("instance_number", sa.BigInteger, nullable=False),
+    sa.Column("irregular", sa.Integer, nullable=False),
+    sa.Column("transfer_syntax_uid", sa.Text, nullable=False),
+    sa.Column("key", sa.Text, nullable=False, unique=True),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("dataset_offset", sa.BigInteger, nullable=False),
+    sa.Column("has_preamble", sa.Integer, nullable=False),
+    sa.Column("prefix_digest", sa.LargeBinary, nullable=False),
+    sa.Column("dataset_digest", sa.LargeBinary, nullable=False),
+    sa.Column("frames", sa.BigInteger, nullable=False),
+    sa.Column("pixel_tag", sa.Text, nullable=False),
+    sa.Column("pixel_vr", sa.Text, nullable=False),
+    sa.Column("pixel_offset", sa.BigInteger, nullable=False),
+    sa.Column("pixel_length", sa.BigInteger, nullable=False),
+    sa.Column("encapsulated", sa.Integer, nullable=False),
+    sa.Column("video", sa.Integer, nullable=False),
+    sa.Column("frame_bits", sa.BigInteger, nullable=False),
+    sa.Column("pixel_problem", sa.Text),
+    sa.Column("stored_at", sa.Float, nullable=False),
+    # Digests of what the Instance says about its Study and Series: alike ones need no second look (`fold`).
+    sa.Column("study_digest", sa.BigInteger, nullable=False),
+    sa.Column("series_digest", sa.BigInteger, nullable=False),
+    sa.Column("document_size", sa.BigInteger, nullable=False),  # bytes, not compressed
+    sa.Column("answer", sa.LargeBinary, nullable=False),
+    sa.Index("instances_order", "series", "instance_number", "sop_instance_uid"),
+    sa.Index("instances_sop_class_uid", "sop_class_uid", "series"),
+    sa.Index("instances_irregular", "irregular", sqlite_where=sa.text("irregular = 1")),
+    sqlite_autoincrement=True,  # a number is never used again: a reader may still hold it
+)
+
+documents = sa.Table(  # the metadata of an Instance, compressed; what is beyond the first part in document_parts
+    "documents",
+    metadata,
+    sa.Column("instance", _id, sa.ForeignKey("instances.id"), primary_key=True, autoincrement=False),
+    sa.Column("parts", sa.Integer, nullable=False),
+    sa.Column("bulkdata", sa.LargeBinary),
+    sa.Column("document", sa.LargeBinary, nullable=False),
+)
+
+document_parts = sa.Table(
+    "document_parts",
+    metadata,
+    sa.Column("instance", _id, sa.ForeignKey("instances.id"), primary_key=True, autoincrement=False),
+    sa.Column("part", sa.Integer, primary_key=True, autoincrement=False),  # from 1
+    sa.Column("document", sa.LargeBinary, nullable=False),
+)
+
+frames = sa.Table(  # where the frames of encapsulated pixel data lie, many to a row
+    "frames",
+    metadata,
+    sa.Column("instance", _id, sa.ForeignKey("instances.id"), primary_key=True, autoincrement=False),
+    sa.Column("block", sa.Integer, primary_key=True, autoincrement=False),  # (frame - 1) // rows.FRAMES_PER_ROW
+    sa.Column("spans", sa.LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+deleted = sa.Table(  # what was there: 410 instead of 404
+    "deleted",
+    metadata,
+    sa.Column("study_instance_uid", sa.Text, primary_key=True),
+    sa.Column("series_instance_uid", sa.Text, primary_key=True),
+    sa.Column("sop_instance_uid", sa.Text, primary_key=True),
+    sa.Column("deleted_at", sa.Float, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+totals = sa.Table(  # one row: what would take long to count
+    "totals",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("studies", sa.BigInteger, nullable=False),
+    sa.Column("series", sa.BigInteger, nullable=False),
+    sa.Column("instances", sa.BigInteger, nullable=False),
+    sa.Column("deleted", sa.BigInteger, nullable=False),
+)

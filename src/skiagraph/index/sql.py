@@ -1,0 +1,135 @@
+"""The index in a SQL database. Today SQLite: one file, any number of processes."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from skiagraph.index import add, delete, read, rows
+from skiagraph.index.base import Added, Found, NewInstance, Policy, StoredInstance
+from skiagraph.index.connections import Connections, meaning
+from skiagraph.index.rows import Prepared
+from skiagraph.standard.header import Bulk
+from skiagraph.standard.matching import Search
+from skiagraph.values import ByteRange, ResourcePath
+
+T = TypeVar("T")
+
+_THREADS = 4
+"""Threads that read lists and search; each has a connection of its own."""
+
+
+class SqlIndex:
+    """An `InstanceIndex` in one SQLite file.
+
+    Look-ups that cost microseconds are answered in place; everything else runs in threads of the index.
+    """
+
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="index")
+
+    @classmethod
+    def open(cls, path: str | Path, *, durable: bool) -> SqlIndex:
+        """Open the index in a file, creating it or migrating it to the newest schema.
+
+        `durable`: a commit is on the disk when it is acknowledged. Off: a power cut can lose the last seconds.
+
+        Raises
+        ------
+        StorageFull, Unavailable, CorruptIndex
+        """
+        return cls(Connections(Path(path), durable=durable))
+
+    def close(self) -> None:
+        """Wait for what is running, then close the file."""
+        self._threads.shutdown(wait=True, cancel_futures=True)
+        self._connections.close()
+
+    # Writing
+
+    def prepare(self, new: NewInstance) -> Prepared:
+        return rows.prepare(new)
+
+    def add(self, batch: Sequence[Prepared], policy: Policy) -> list[Added]:
+        with self._connections.writing() as connection:
+            return add.add(connection, batch, policy)
+
+    def delete(self, path: ResourcePath) -> list[str]:
+        with self._connections.writing() as connection:
+            return delete.delete(connection, path)
+
+    # Look-ups
+
+    async def identify(self, sop_instance_uid: str) -> StoredInstance | None:
+        return self._here(read.identify, sop_instance_uid)
+
+    async def locate(self, path: ResourcePath) -> StoredInstance:
+        return self._here(read.locate, path)
+
+    async def version(self, path: ResourcePath) -> str:
+        return self._here(read.version, path)
+
+    async def frame_spans(self, instance: StoredInstance, frames: Sequence[int]) -> list[ByteRange]:
+        if len(frames) <= 64:
+            return self._here(read.frame_spans, instance, frames)
+        return await self._there(read.frame_spans, instance, frames)
+
+    async def bulkdata(self, instance: StoredInstance) -> dict[str, Bulk]:
+        packed = self._here(read.bulkdata, instance.id)
+        if packed is None or len(packed) < 16_384:
+            return rows.unpack_bulkdata(packed)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, rows.unpack_bulkdata, packed)
+
+    # Lists
+
+    async def instances(self, path: ResourcePath) -> AsyncIterator[Sequence[StoredInstance]]:
+        return await self._list(path, documents=False)
+
+    async def documents(self, path: ResourcePath) -> AsyncIterator[Sequence[tuple[StoredInstance, bytes]]]:
+        return await self._list(path, documents=True)
+
+    async def _list(self, path: ResourcePath, *, documents: bool) -> AsyncIterator[Sequence[Any]]:
+        listing = read.Listing(path, documents=documents)
+
+        def first(connection: sqlite3.Connection) -> list[Any]:
+            listing.open(connection)
+            return listing.read(connection)
+
+        return self._chunks(await self._there(first), listing.read)
+
+    async def _chunks(
+        self, chunk: list[Any], following: Callable[[sqlite3.Connection], list[Any]]
+    ) -> AsyncIterator[Sequence[Any]]:
+        while chunk:
+            yield chunk
+            chunk = await self._there(following)
+
+    async def search(self, search: Search) -> Found:
+        raise NotImplementedError
+
+    # For verify and recovery
+
+    def known(self, keys: Sequence[str]) -> set[str]:
+        return self._here(read.known, keys)
+
+    def entries(self) -> Iterator[Sequence[StoredInstance]]:
+        chunk = self._here(read.entries, "", 1000)
+        while chunk:
+            yield chunk
+            chunk = self._here(read.entries, chunk[-1].key, 1000)
+
+    def _here(self, function: Callable[..., T], *arguments: Any) -> T:
+        try:
+            return function(self._connections.reader(), *arguments)
+        except sqlite3.Error as error:
+            raise meaning(error) from error
+
+    async def _there(self, function: Callable[..., T], *arguments: Any) -> T:
+        work = partial(self._here, function, *arguments)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
