@@ -173,9 +173,10 @@ class MultipartReader:
 
     def _headers(self, data: bytes, position: int, events: list[Event]) -> int | None:
         # The data begins with the line end of the delimiter line, so that no header at all is no special case
-        blank = _BLANK_LINE.search(data, position, position + self._max_header_bytes + 4)
+        limit = position + 1 + self._max_header_bytes + 4  # the line ends around the header do not count
+        blank = _BLANK_LINE.search(data, position, limit)
         if blank is None:
-            if len(data) - position > self._max_header_bytes + 3:
+            if len(data) >= limit:
                 raise BadRequest(f"The header of part {self._parts} is longer than {self._max_header_bytes} bytes.")
             self._held = data[position:]
             return None
