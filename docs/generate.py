@@ -1,0 +1,174 @@
+"""Writes the parts of the reference that are made from the program: run it with the project's Python.
+
+A page holds ``<!-- generated: NAME -->`` … ``<!-- end -->``; what stands between is replaced by the result of the
+function NAME below. A test fails when a page is out of date.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from pydantic.fields import FieldInfo
+
+REFERENCE = Path(__file__).parent / "reference"
+_BLOCK = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def table(heads: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
+    lines = [" | ".join(heads)]
+    lines.append(" | ".join("---" for _ in lines[0].split(" | ")))
+    lines += [" | ".join(str(cell).replace("|", "\\|").replace("\n", " ") for cell in row) for row in rows]
+    return "".join(f"| {line} |\n" for line in lines)
+
+
+def settings() -> str:
+    from skiagraph.cli.config import toml_value
+    from skiagraph.settings import Settings
+
+    def kind(field: FieldInfo) -> str:
+        text = re.sub(r"(typing|pathlib|skiagraph\.settings)\.", "", str(field.annotation))
+        text = {"<class 'bool'>": "true or false", "<class 'int'>": "integer", "<class 'str'>": "text"}.get(text, text)
+        text = {"<class 'Path'>": "path", "str | None": "text", "int | None": "integer"}.get(text, text)
+        if text.startswith("Literal["):
+            text = " or ".join(f"`{word.strip()}`" for word in text[8:-1].replace("'", '"').split(","))
+        text = {"tuple[str, ...]": "list of texts"}.get(text, text)
+        bounds = {type(item).__name__: item for item in field.metadata}
+        low, high = getattr(bounds.get("Ge"), "ge", None), getattr(bounds.get("Le"), "le", None)
+        if low is not None and high is not None:
+            return f"{text}, {low:,} to {high:,}"
+        return f"{text}, {low:,} or more" if low is not None else text
+
+    def default(field: FieldInfo) -> str:
+        if field.default_factory is not None:
+            return "see below"
+        return "not set" if field.default is None else f"`{toml_value(field.default)}`"
+
+    return "".join(
+        f"### {name}\n\n{field.description}\n\nTakes {kind(field)}. Default: {default(field)}."
+        f" Environment: `SKIAGRAPH_{name.upper()}`.\n\n".replace("Default: see below. ", "")
+        for name, field in Settings.model_fields.items()
+    )
+
+
+def errors() -> str:
+    from skiagraph.errors import CODES
+
+    def meaning(cls: type[BaseException]) -> str:
+        return "everything else; the text is hidden from clients" if cls is BaseException else str(cls.__doc__)
+
+    return table(
+        ("error", "meaning", "HTTP status", "Failure Reason in a store response", "DIMSE status"),
+        (
+            (
+                "any other" if cls is BaseException else f"`{cls.__name__}`",
+                meaning(cls),
+                codes.http,
+                f"0x{codes.store:04X} ({codes.store})",
+                f"0x{codes.dimse:04X}",
+            )
+            for cls, codes in CODES.items()
+        ),
+    )
+
+
+def transactions() -> str:
+    from skiagraph.app import TRANSACTIONS
+
+    sections: dict[str, list[Any]] = {}
+    for row in TRANSACTIONS:
+        sections.setdefault(row.section, []).append(row)
+    out = []
+    for section, rows in sections.items():
+        out.append(f"### PS3.18 §{section}\n\n" if section[0].isdigit() else f"### {section}\n\n")
+        out.append(
+            table(
+                ("transaction", "request", "media types", "status codes", "scope"),
+                (
+                    (
+                        row.name,
+                        f"`{row.method} {row.template}`",
+                        "<br>".join(f"`{kind}`" for kind in row.media_types) or "–",
+                        ", ".join(map(str, sorted(row.statuses))),
+                        row.scope,
+                    )
+                    for row in rows
+                ),
+            )
+        )
+        out.append("\n")
+    return "".join(out)
+
+
+def syntaxes() -> str:
+    from skiagraph.standard import transfer_syntaxes
+
+    return table(
+        ("Transfer Syntax", "UID", "stored and returned as stored", "Explicit VR Little Endian on demand"),
+        (
+            (row.name, row.uid, "yes", "–" if row.encapsulated else "yes")
+            for row in transfer_syntaxes.TRANSFER_SYNTAXES
+        ),
+    )
+
+
+def cli() -> str:
+    from typer.main import get_command
+
+    from skiagraph.cli import app
+
+    group: Any = get_command(app)
+    out = []
+    for name, command in group.commands.items():
+        arguments = [one for one in command.params if one.param_type_name == "argument"]
+        options = [one for one in command.params if one.param_type_name == "option" and one.name != "help"]
+        usage = " ".join(["skiagraph", name, "[OPTIONS]", *(one.metavar or one.name.upper() for one in arguments)])
+        out.append(f"## skiagraph {name}\n\n{_paragraphs(command.help)}\n\n```text\n{usage}\n```\n\n")
+        if arguments:
+            out.append(table(("argument", "meaning"), ((f"`{one.metavar}`", one.help or "") for one in arguments)) + "\n")
+        rows = ((", ".join(f"`{flag}`" for flag in one.opts), _option_help(one)) for one in options)
+        out.append(table(("option", "meaning"), rows) + "\n")
+    return "".join(out)
+
+
+def _paragraphs(text: str) -> str:
+    return re.sub(r"[ \t]+\n", "\n", text).strip()
+
+
+def _option_help(option: Any) -> str:
+    shown = option.show_default if isinstance(option.show_default, str) else None
+    default = shown or (option.default if isinstance(option.default, int) and not isinstance(option.default, bool) else None)
+    text = option.help or ""
+    if default is not None and "[default" not in text:
+        text += f" Default: {default}."
+    if option.envvar:
+        text += f" Environment: `{option.envvar}`."
+    return re.sub(r" ?\[default: (.*?)\]", r" Default: \1.", text)
+
+
+MAKERS = {maker.__name__: maker for maker in (settings, errors, transactions, syntaxes, cli)}
+
+
+def generate(page: str) -> str:
+    """Return the page with its generated parts made anew."""
+
+    def block(match: re.Match[str]) -> str:
+        return f"{match[1]}\n{MAKERS[match[2]]().rstrip()}\n\n{match[3]}"
+
+    return _BLOCK.sub(block, page)
+
+
+def main() -> None:
+    for path in sorted(REFERENCE.glob("*.md")):
+        before = path.read_text("utf-8")
+        after = generate(before)
+        if before != after:
+            path.write_text(after, "utf-8")
+            sys.stdout.write(f"{path.name} written\n")
+
+
+if __name__ == "__main__":
+    main()
