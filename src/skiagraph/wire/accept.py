@@ -27,7 +27,7 @@ from skiagraph.errors import BadRequest, NoAcceptableRepresentation
 from skiagraph.standard import media_types
 from skiagraph.standard.media_types import DICOM, DICOM_JSON, DICOM_XML, JSON, OCTET_STREAM, RELATED
 from skiagraph.values import is_uid
-from skiagraph.wire.media_type import MediaRange, MediaType, parse_ranges
+from skiagraph.wire.media_type import MediaRange, MediaType, parse, parse_ranges
 
 Targets: TypeAlias = Callable[[str], Sequence[str]]
 """Transfer Syntaxes that data stored in the given one can be converted to, best first."""
@@ -144,10 +144,9 @@ def bulkdata_offers(
         MIME Type of Encapsulated Document (0042,0012), where the value is one.
     """
     forms: list[Offer] = []
-    if mime_type is not None:
-        document = media_types.current_name(mime_type.strip().lower())
-        if document != OCTET_STREAM:
-            forms.append(Offer(document, stored=True))
+    document = parse(mime_type) if mime_type is not None else None
+    if document is not None and _is_document(document.name):
+        forms.append(Offer(media_types.current_name(document.name), stored=True))
     if stored_uid is None or stored_uid in media_types.NATIVE or stored_uid == media_types.ENCAPSULATED_UNCOMPRESSED:
         forms.append(Offer(OCTET_STREAM, False, media_types.EXPLICIT_VR_LITTLE_ENDIAN, True))
     else:
@@ -160,6 +159,19 @@ def bulkdata_offers(
         )
     multipart = [Offer(form.media_type, True, form.transfer_syntax_uid, form.stored) for form in forms]
     return (*multipart, *forms) if single else tuple(multipart)
+
+
+def _is_document(name: str) -> bool:
+    """Whether to send a document under this name, which anybody may have written into the data set.
+
+    Not as a page or script: a browser would run it as if it were part of this server.
+    """
+    return not (
+        "*" in name
+        or name.startswith("multipart/")
+        or name.endswith(("javascript", "ecmascript"))
+        or name in (DICOM, OCTET_STREAM, "text/html", "application/xhtml+xml", "image/svg+xml")
+    )
 
 
 def _dicom_syntaxes(stored_uid: str, convertible: Targets) -> list[str]:
