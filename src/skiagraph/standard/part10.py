@@ -33,7 +33,9 @@ _LARGEST_META: Final = 1 << 20
 _LITTLE: Final = decoder_table(big_endian=False)
 _ASCII: Final = character_set(())
 _TRANSFER_SYNTAX_UID: Final = "00020010"
-_FIRST_GROUPS: Final = frozenset({0x0000, 0x0002, 0x0004, 0x0008, 0x0010, 0x0018, 0x0020})
+_COMMAND: Final = b"\0\0\0\0\4\0\0\0"
+"""Command Group Length (0000,0000) in Implicit VR Little Endian."""
+_FIRST_GROUPS: Final = frozenset({0x0002, 0x0004, 0x0008, 0x0010, 0x0018, 0x0020})
 """With one of these a file without prefix begins, if it is DICOM."""
 
 
@@ -188,19 +190,20 @@ def _start(source: Source, window: bytes, remarks: Remarks) -> _Start:
         This is no DICOM.
     """
     size = source.size
-    if window[_PREAMBLE : _PREAMBLE + 4] == _PREFIX:
+    prefix = window[_PREAMBLE : _PREAMBLE + 4] == _PREFIX
+    # The prefix can also be part of a value, in a bare data set.
+    if prefix and (window[_PREAMBLE + 4 : _PREAMBLE + 6] == b"\2\0" or not _begins_data_set(window, 0)):
         start = _Start(_PREAMBLE + 4, True)
     else:
-        start = _Start(4 if window.startswith(_PREFIX) else 0, False)
+        start = _Start(_bare(window), False)
         remarks.add("", "the preamble is missing")
-        _refuse_others(window, start.dataset_offset)
     if start.dataset_offset >= size:
         raise CannotUnderstand("The file has no data set: it ends behind its preamble.")
     _read_meta(source, window, start, remarks)
     if start.dataset_offset >= size:
         raise CannotUnderstand("The file has no data set: it ends behind its File Meta Information.")
     head = _bytes(source, 0, window, start.dataset_offset, 12)
-    if head[:8] == b"\0\0\0\0\4\0\0\0":
+    if head[:8] == _COMMAND:
         # A command (PS3.7) in Implicit VR Little Endian that somebody left before the data set.
         (length,) = struct.unpack_from("<L", head.ljust(12, b"\0"), 8)
         if 12 + length < size - start.dataset_offset:
@@ -209,23 +212,39 @@ def _start(source: Source, window: bytes, remarks: Remarks) -> _Start:
     return start
 
 
-def _refuse_others(window: bytes, at: int) -> None:
-    """Raise when bytes without DICOM prefix do not begin like a data set: a low even group and a known element."""
-    if not window:
-        raise CannotUnderstand("This is no DICOM: it is empty.")
-    for order in ("<", ">"):
-        if len(window) < at + 8:
-            break
-        group, element, length = struct.unpack_from(order + "HHL", window, at)
-        explicit = window[at + 4 : at + 6] in VRS
-        tag = group << 16 | element
-        known = element == 0 or dictionary.vr_of(tag) is not None
-        plausible = explicit or group == 0 or (order == "<" and length <= 0x10000)
-        if group in _FIRST_GROUPS and known and plausible:
-            return
+def _bare(window: bytes) -> int:
+    """Return where a file without preamble begins: behind the prefix, at once, or behind one stray byte.
+
+    The stray byte is padding of File Meta Information that somebody cut off.
+
+    Raises
+    ------
+    CannotUnderstand
+        This is no DICOM.
+    """
+    for at in (4,) if window.startswith(_PREFIX) else (0, 1):
+        if _begins_data_set(window, at):
+            return at
     raise CannotUnderstand(
         "This is no DICOM: there is neither the prefix DICM at byte 128, nor do the first bytes begin a data set."
+        if window
+        else "This is no DICOM: it is empty."
     )
+
+
+def _begins_data_set(window: bytes, at: int) -> bool:
+    """Whether an element of the standard with which a data set may begin stands here, in any encoding."""
+    if len(window) < at + 8:
+        return False
+    if window[at : at + 8] == _COMMAND:
+        return True
+    for order in ("<", ">"):
+        group, element, length = struct.unpack_from(order + "HHL", window, at)
+        plausible = window[at + 4 : at + 6] in VRS or (order == "<" and (length <= 0x10000 or length == UNDEFINED))
+        known = element == 0 or dictionary.vr_of(group << 16 | element) is not None
+        if plausible and (group in _FIRST_GROUPS and known):
+            return True
+    return False
 
 
 def _read_meta(source: Source, window: bytes, start: _Start, remarks: Remarks) -> None:

@@ -44,6 +44,8 @@ _ITEM_TAGS: Final = frozenset({_ITEM, _ITEM_END, _SEQUENCE_END})
 _PIXELS: Final = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 _OFFSET_TABLES: Final = frozenset({0x7FE00001, 0x7FE00002})
 _CHARACTER_SET: Final = 0x00080005
+_DIRECTORY_RECORDS: Final = "00041220"
+"""Directory Record Sequence: tools that drop its offsets leave the lengths as they were."""
 _BEHIND: Final = "there are bytes behind the end of the data set"
 _NOT_ASCENDING: Final = "elements are not in ascending order, or one is there twice"
 
@@ -213,7 +215,10 @@ def read(
                     open_ended = length == UNDEFINED
                     end = size - base if open_ended else at + length
                     if end > size - base:
-                        truncated(text, base + at, length, size - base - at)
+                        if text != _DIRECTORY_RECORDS:
+                            truncated(text, base + at, length, size - base - at)
+                        remarks.add(text, "an Item is longer than the file")
+                        end = size - base
                     current = {}
                     last = -1
                     shuffled = at_items = False
@@ -337,7 +342,7 @@ def read(
                         remarks.add("", _BEHIND)
                         break
                     truncated(text, base + at, length, there - begin)
-            if element == 0 or group <= 0x0002:
+            if element == 0 or group in (0x0000, 0x0002):
                 # Group Lengths say nothing, and groups 0000 and 0002 are no part of a data set.
                 skipped += stop - at
                 at = stop
