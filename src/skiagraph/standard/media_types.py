@@ -1,13 +1,17 @@
-"""Media types of PS3.18 and the Transfer Syntaxes that they carry: the tables as data.
+"""Media types of PS3.18: the tables as data.
 
-Tables 8.7.3-3 to 8.7.3-5 (DICOM media types), 8.7.4-1 (rendered media types) and 10.4.4-1 (media types per
-resource), edition 2024e with the names that later text registered.
+Tables 8.7.4-1 (rendered media types) and 10.4.4-1 (media types per resource), edition 2024e with the names that
+later text registered. Tables 8.7.3-4 and 8.7.3-5 (bulkdata) are columns of `standard.transfer_syntaxes`. Names are
+lower case throughout.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+from skiagraph.standard import transfer_syntaxes
+from skiagraph.standard.transfer_syntaxes import TRANSFER_SYNTAXES
 
 DICOM = "application/dicom"
 DICOM_JSON = "application/dicom+json"
@@ -16,79 +20,12 @@ JSON = "application/json"
 OCTET_STREAM = "application/octet-stream"
 RELATED = "multipart/related"
 
-IMPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2"
-EXPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
-EXPLICIT_VR_BIG_ENDIAN = "1.2.840.10008.1.2.2"
-DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2.1.99"
-ENCAPSULATED_UNCOMPRESSED = "1.2.840.10008.1.2.1.98"
-
-NATIVE = frozenset(
-    {
-        IMPLICIT_VR_LITTLE_ENDIAN,
-        EXPLICIT_VR_LITTLE_ENDIAN,
-        EXPLICIT_VR_BIG_ENDIAN,
-        DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN,
-    }
-)
-"""Syntaxes whose Pixel Data is not encapsulated (PS3.5 §8.1)."""
-
-NEVER_SENT = frozenset({IMPLICIT_VR_LITTLE_ENDIAN, EXPLICIT_VR_BIG_ENDIAN})
-"""Shall not be used by any web service, in either direction (§8.7.3)."""
+NEVER_SENT = frozenset(row.uid for row in TRANSFER_SYNTAXES if row.implicit_vr or row.big_endian)
+"""Transfer Syntaxes that no web service shall use, in either direction (§8.7.3): Implicit VR and Big Endian."""
 
 Use: TypeAlias = Literal["D", "R", "O"]
 """Default (shall be supported, and is the fall-back), Required, Optional: Table 8.7.3-1."""
 
-
-@dataclass(frozen=True, slots=True)
-class BulkdataSyntax:
-    """One row of Table 8.7.3-4 or 8.7.3-5: a Transfer Syntax, and the media type of its bare compressed stream."""
-
-    media_type: str
-    transfer_syntax_uid: str
-    use: Use
-    lossless: bool
-    """False also where the syntax allows both, such as JPEG 2000: the stream may be lossy."""
-
-
-_JPEG = "1.2.840.10008.1.2.4."
-
-BULKDATA: tuple[BulkdataSyntax, ...] = (
-    BulkdataSyntax(OCTET_STREAM, EXPLICIT_VR_LITTLE_ENDIAN, "D", True),
-    BulkdataSyntax("image/jpeg", _JPEG + "70", "D", True),
-    BulkdataSyntax("image/jpeg", _JPEG + "50", "O", False),
-    BulkdataSyntax("image/jpeg", _JPEG + "51", "O", False),
-    BulkdataSyntax("image/jpeg", _JPEG + "57", "O", True),
-    BulkdataSyntax("image/dicom-rle", "1.2.840.10008.1.2.5", "D", True),
-    BulkdataSyntax("image/jls", _JPEG + "80", "D", True),
-    BulkdataSyntax("image/jls", _JPEG + "81", "O", False),
-    BulkdataSyntax("image/jp2", _JPEG + "90", "D", True),
-    BulkdataSyntax("image/jp2", _JPEG + "91", "O", False),
-    BulkdataSyntax("image/jpx", _JPEG + "92", "D", True),
-    BulkdataSyntax("image/jpx", _JPEG + "93", "O", False),
-    BulkdataSyntax("image/jphc", _JPEG + "201", "D", True),
-    BulkdataSyntax("image/jphc", _JPEG + "202", "O", True),
-    BulkdataSyntax("image/jphc", _JPEG + "203", "O", False),
-    BulkdataSyntax("image/jxl", _JPEG + "110", "D", True),
-    BulkdataSyntax("image/jxl", _JPEG + "111", "O", False),
-    BulkdataSyntax("image/jxl", _JPEG + "112", "O", False),
-    BulkdataSyntax("video/mpeg", _JPEG + "101", "D", False),
-    BulkdataSyntax("video/mpeg", _JPEG + "101.1", "O", False),
-    BulkdataSyntax("video/mpeg", _JPEG + "100", "O", False),
-    BulkdataSyntax("video/mpeg", _JPEG + "100.1", "O", False),
-    BulkdataSyntax("video/mp4", _JPEG + "102", "D", False),
-    BulkdataSyntax("video/mp4", _JPEG + "102.1", "D", False),
-    BulkdataSyntax("video/mp4", _JPEG + "103", "O", False),
-    BulkdataSyntax("video/mp4", _JPEG + "103.1", "O", False),
-    BulkdataSyntax("video/mp4", _JPEG + "104", "O", False),
-    BulkdataSyntax("video/mp4", _JPEG + "104.1", "O", False),
-    BulkdataSyntax("video/mp4", _JPEG + "105", "O", False),
-    BulkdataSyntax("video/mp4", _JPEG + "105.1", "O", False),
-    BulkdataSyntax("video/mp4", _JPEG + "106", "O", False),
-    BulkdataSyntax("video/mp4", _JPEG + "106.1", "O", False),
-    BulkdataSyntax("video/h265", _JPEG + "107", "D", False),
-    BulkdataSyntax("video/h265", _JPEG + "108", "O", False),
-)
-"""Tables 8.7.3-4 and 8.7.3-5. Single and multi-frame images share their rows; Text and Other have none."""
 
 ALIASES: dict[str, str] = {
     "image/x-dicom-rle": "image/dicom-rle",  # §8.7.3.3.2 note: obsolete names that old user agents still send
@@ -172,11 +109,10 @@ RESOURCES: tuple[ResourceMediaType, ...] = (
 )
 """Table 10.4.4-1; Bulkdata stands for bulkdata, pixel data and frames."""
 
-_BY_SYNTAX = {row.transfer_syntax_uid: row for row in BULKDATA}
-_DEFAULTS = {row.media_type: row.transfer_syntax_uid for row in reversed(BULKDATA) if row.use == "D"}
-_DEFAULTS[DICOM] = EXPLICIT_VR_LITTLE_ENDIAN
+_DEFAULTS = {row.media_type.lower(): row.uid for row in TRANSFER_SYNTAXES if row.default}
+_DEFAULTS[DICOM] = transfer_syntaxes.EXPLICIT_VR_LITTLE_ENDIAN
 
-COMPRESSED = frozenset(row.media_type for row in BULKDATA) - {OCTET_STREAM}
+COMPRESSED = frozenset(row.media_type.lower() for row in TRANSFER_SYNTAXES) - {OCTET_STREAM}
 """Compressed bulkdata media types (Table 8.7.3-5), lower case."""
 
 RENDERED_ONLY = frozenset(row.media_type for row in RENDERED) - COMPRESSED - {"application/pdf", "text/xml"}
@@ -185,7 +121,7 @@ RENDERED_ONLY = frozenset(row.media_type for row in RENDERED) - COMPRESSED - {"a
 PDF and XML may also be the MIME type of an Encapsulated Document.
 """
 
-_SPELLING = {"video/h265": "video/H265"}
+_SPELLING = {row.media_type.lower(): row.media_type for row in TRANSFER_SYNTAXES}
 
 
 def current_name(media_type: str) -> str:
@@ -204,16 +140,22 @@ def default_transfer_syntax(media_type: str) -> str | None:
 
 
 def bulkdata_media_type(transfer_syntax_uid: str) -> str:
-    """Media type of the pixel data of an Instance in this syntax.
+    """Media type, lower case, of the pixel data of an Instance in this syntax (Tables 8.7.3-4 and 8.7.3-5).
 
     ``application/octet-stream`` for native and encapsulated uncompressed data, and for syntaxes that have no
     media type of their own.
     """
-    row = _BY_SYNTAX.get(transfer_syntax_uid)
-    return OCTET_STREAM if row is None else row.media_type
+    return transfer_syntaxes.get(transfer_syntax_uid).media_type.lower()
+
+
+def is_native(transfer_syntax_uid: str) -> bool:
+    """Whether frames and values in this syntax are plain bytes once taken out of the data set."""
+    if transfer_syntax_uid == transfer_syntaxes.ENCAPSULATED_UNCOMPRESSED_EXPLICIT_VR_LITTLE_ENDIAN:
+        return True
+    return not transfer_syntaxes.get(transfer_syntax_uid).encapsulated
 
 
 def may_be_lossy(transfer_syntax_uid: str) -> bool:
     """Whether pixel data in this syntax is, or may be, compressed with loss (False for unknown syntaxes)."""
-    row = _BY_SYNTAX.get(transfer_syntax_uid)
-    return row is not None and not row.lossless
+    row = transfer_syntaxes.find(transfer_syntax_uid)
+    return row is not None and row.encapsulated and not row.lossless

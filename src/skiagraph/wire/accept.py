@@ -24,8 +24,9 @@ from functools import lru_cache
 from typing import TypeAlias
 
 from skiagraph.errors import BadRequest, NoAcceptableRepresentation
-from skiagraph.standard import media_types
+from skiagraph.standard import media_types, transfer_syntaxes
 from skiagraph.standard.media_types import DICOM, DICOM_JSON, DICOM_XML, JSON, OCTET_STREAM, RELATED
+from skiagraph.standard.transfer_syntaxes import EXPLICIT_VR_LITTLE_ENDIAN
 from skiagraph.values import is_uid
 from skiagraph.wire.media_type import MediaRange, MediaType, parse, parse_ranges
 
@@ -82,9 +83,10 @@ class Choice:
 
 def convertible_natively(stored_uid: str) -> tuple[str, ...]:
     """Conversions that touch no pixel: every native syntax to Explicit VR Little Endian."""
-    if stored_uid in media_types.NATIVE and stored_uid != media_types.EXPLICIT_VR_LITTLE_ENDIAN:
-        return (media_types.EXPLICIT_VR_LITTLE_ENDIAN,)
-    return ()
+    row = transfer_syntaxes.find(stored_uid)
+    if row is None or row.encapsulated or row.referenced or stored_uid == EXPLICIT_VR_LITTLE_ENDIAN:
+        return ()
+    return (EXPLICIT_VR_LITTLE_ENDIAN,)
 
 
 # --- what the resources offer -------------------------------------------------------------------------------------
@@ -147,8 +149,8 @@ def bulkdata_offers(
     document = parse(mime_type) if mime_type is not None else None
     if document is not None and _is_document(document.name):
         forms.append(Offer(media_types.current_name(document.name), stored=True))
-    if stored_uid is None or stored_uid in media_types.NATIVE or stored_uid == media_types.ENCAPSULATED_UNCOMPRESSED:
-        forms.append(Offer(OCTET_STREAM, False, media_types.EXPLICIT_VR_LITTLE_ENDIAN, True))
+    if stored_uid is None or media_types.is_native(stored_uid):
+        forms.append(Offer(OCTET_STREAM, False, EXPLICIT_VR_LITTLE_ENDIAN, True))
     else:
         forms.append(Offer(media_types.bulkdata_media_type(stored_uid), False, stored_uid, True))
     if stored_uid is not None:

@@ -13,7 +13,7 @@ from email.utils import formatdate, parsedate_to_datetime
 
 from skiagraph.errors import PreconditionFailed
 
-_TAG = re.compile(r'[ \t]*((?:W/)?"[^"\x00-\x20\x7f]*"|[^",\s]+)[ \t]*(?:,|\Z)', re.IGNORECASE)
+_TAG = re.compile(r'[ \t,]*+((?:W/)?"[^"\x00-\x20\x7f]*"|[^",\s]+)[ \t]*(?=,|\Z)', re.IGNORECASE)
 _OPAQUE = re.compile(r"[\x21\x23-\x7e]+")
 
 
@@ -119,13 +119,12 @@ def _matches(header: str, etag: str | None, *, weakly: bool) -> bool:
     ours = etag.removeprefix("W/")
     if not weakly and etag != ours:
         return False
-    for match in _TAG.finditer(header):
+    match = _TAG.match(header)
+    while match is not None:
         tag = match[1]
-        if tag[:2] in ("W/", "w/"):
-            if not weakly:
-                continue
-            tag = tag[2:]
+        weak = tag[:2] in ("W/", "w/")
         # Some caches lose the quotes
-        if tag in (ours, ours.strip('"')):
+        if (weakly or not weak) and tag[2 if weak else 0 :] in (ours, ours.strip('"')):
             return True
+        match = _TAG.match(header, match.end())
     return False

@@ -20,7 +20,7 @@ _Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _HOST = re.compile(r"([A-Za-z0-9._~-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::([0-9]{1,5})?)?", re.ASCII)
 _PREFIX = re.compile(r"(/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)*/?", re.ASCII)
-_PORTS = {"http": "80", "https": "443"}
+_PORTS = {"http": 80, "https": 443}
 _MAX_HOPS = 50
 
 
@@ -124,11 +124,12 @@ def _base(scheme: str, host: str, port: str, prefix: str) -> str:
     if match is None:
         raise BadRequest("The Host of the request is not a host name or address with an optional port.")
     port = match[2] or port
-    if port and not (port.isascii() and port.isdigit() and 0 < int(port[:6]) <= 65535):
+    if port and not (port.isascii() and port.isdigit() and 0 < int(port[:9]) <= 65535):
         raise BadRequest("The port of the request is not between 1 and 65535.")
+    number = int(port) if port else _PORTS[scheme]
     if len(prefix) > 1000 or _PREFIX.fullmatch(prefix) is None:
         raise BadRequest("The prefix that the proxy names is not a path such as /pacs.")
-    authority = match[1] if port in ("", _PORTS[scheme]) else f"{match[1]}:{int(port)}"
+    authority = match[1] if number == _PORTS[scheme] else f"{match[1]}:{number}"
     return f"{scheme}://{authority}{prefix.rstrip('/')}"
 
 
