@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from skiagraph.blobs.base import Chunk, Opened
 from skiagraph.errors import CannotUnderstand
 from skiagraph.index.base import StoredInstance
+from skiagraph.services import representation
 from skiagraph.services.archive import Archive
-from skiagraph.standard.explicit_le import swapped
-from skiagraph.standard.header import MULTI_FRAGMENT
-from skiagraph.standard.media_types import DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN
+from skiagraph.standard import transfer_syntaxes
+from skiagraph.standard.explicit_le import WORDS, pixel_word, swapped
+from skiagraph.standard.header import MULTI_FRAGMENT, Bulk
 from skiagraph.values import ByteRange
 
 CHUNK = 2**20
@@ -59,7 +60,7 @@ def read(
 
 def stored(archive: Archive, instance: StoredInstance, span: ByteRange) -> AsyncIterator[Chunk]:
     """Stream bytes of the plain stream in the byte order in which they are stored."""
-    if instance.transfer_syntax_uid == DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN and span.end > instance.dataset_offset:
+    if transfer_syntaxes.get(instance.transfer_syntax_uid).deflated:
         return inflated(archive, instance, span)
     return archive.blobs.read(instance.key, span)
 
@@ -186,3 +187,25 @@ async def encapsulated(archive: Archive, instance: StoredInstance, span: ByteRan
             opened.close()
 
     return await asyncio.to_thread(work)
+
+
+async def pixels(archive: Archive, instance: StoredInstance) -> Value:
+    """The top-level pixel data, stored natively, of an Instance."""
+    word = 1
+    if transfer_syntaxes.get(instance.transfer_syntax_uid).big_endian:
+        bits = 16
+        if instance.pixel_vr == "OW":  # the index entry does not tell; big endian is rare enough to look it up
+            found = await representation.attributes(archive, instance)
+            values = found.get("00280100", {}).get("Value") or [bits]
+            bits = values[0] if isinstance(values[0], int) else bits
+        word = pixel_word(instance.pixel_vr, bits)
+    return Value((ByteRange(instance.pixel_offset, instance.pixel_length),), word)
+
+
+async def bulk(archive: Archive, instance: StoredInstance, found: Bulk) -> Value:
+    """A value that the metadata names by BulkDataURI, other than the top-level pixel data."""
+    span = ByteRange(found.offset, found.length)
+    if found.encapsulated:
+        return await encapsulated(archive, instance, span)
+    big_endian = transfer_syntaxes.get(instance.transfer_syntax_uid).big_endian
+    return Value((span,), WORDS.get(found.vr, 1) if big_endian else 1)

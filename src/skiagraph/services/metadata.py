@@ -1,0 +1,209 @@
+"""Retrieve Metadata — PS3.18 §10.4, the Metadata resources of Table 10.4.1-1; Annex F, PS3.19 A.1.
+
+Request   GET …/metadata of a Study, Series or Instance.
+Behavior  The documents were made at store; here they are put together and the BulkDataURIs made complete.
+Response  200 with one JSON array, or with multipart/related of one XML document per Instance; gzip where the user
+          agent takes it; 304 before any document is read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import TypeAlias
+
+import orjson
+
+from skiagraph.index.base import StoredInstance
+from skiagraph.services import representation
+from skiagraph.services.archive import Archive
+from skiagraph.services.representation import Version
+from skiagraph.standard import native_xml
+from skiagraph.standard.media_types import DICOM_XML
+from skiagraph.values import Level, ResourcePath
+from skiagraph.wire import multipart_writer
+from skiagraph.wire.accept import metadata_offers
+from skiagraph.wire.conditional import entity_tag
+from skiagraph.wire.message import Request, Response
+from skiagraph.wire.transaction import Transaction
+
+Documents: TypeAlias = Sequence[tuple[StoredInstance, bytes]]
+Base: TypeAlias = Callable[[ResourcePath], str]
+"""What the relative BulkDataURIs of an Instance are relative to, without trailing slash."""
+
+WORTH_COMPRESSING = 1024
+"""Bytes below which gzip is not worth the while."""
+
+GZIP_LEVEL = 3
+"""Of 1 to 9. Higher levels cost more time than they save on a local network."""
+
+AT_ONCE = 64 * 2**10
+"""Bytes that are worked on without handing over to another thread."""
+
+# In JSON text this can only be a member: quotes within strings are escaped.
+_URI = b'"BulkDataURI":"'
+
+
+async def retrieve(archive: Archive, request: Request) -> Response:
+    """GET the metadata of all Instances below the path."""
+    path = representation.resource(request)
+    choice = representation.negotiate(archive, request, metadata_offers(single=path.level is Level.INSTANCE))
+    offer = choice.offer
+    gzip = accepts_gzip(request.headers.get("accept-encoding", ""))
+    boundary = multipart_writer.new_boundary() if offer.multipart else None
+    details = representation.variant(
+        str(offer), "gzip" if gzip else "", request.base_url, str(archive.settings.relative_urls), request.path
+    )
+    version = await _version(archive, path, details, weak=offer.multipart)
+    unchanged = representation.not_modified(request, version)
+    if unchanged is not None:
+        return unchanged
+    documents = await archive.index.documents(path)
+    base = reference_base(request, path, relative=archive.settings.relative_urls)
+    headers = version.headers()
+    if boundary is not None:
+        headers.append(("content-type", multipart_writer.content_type(DICOM_XML, boundary)))
+        chunks = _gathered(
+            documents, xml_parts(boundary, request.base_url, base), closing=multipart_writer.closing(boundary)
+        )
+    else:
+        headers.append(("content-type", offer.content_type))
+        headers.append(("content-location", f"{request.base_url}/{path}/metadata"))
+        if offer.media_type == DICOM_XML:
+            chunks = _gathered(documents, lambda pairs, _: _xml(*pairs[0], base))
+        else:
+            chunks = _gathered(documents, lambda pairs, first: json_items(pairs, first, base), closing=b"]")
+    return await _respond(request, headers, chunks, gzip=gzip)
+
+
+async def _version(archive: Archive, path: ResourcePath, details: str, *, weak: bool) -> Version:
+    vary = "Accept, Accept-Encoding"
+    if path.level is not Level.INSTANCE:
+        token = await archive.index.version(path)
+        return Version(entity_tag(f"{token}-{details}", weak=weak), vary=vary)
+    instance = await archive.index.locate(path)
+    token = representation.digest(instance)
+    return Version(entity_tag(f"{token}-{details}", weak=weak), instance.stored_at, vary)
+
+
+def reference_base(request: Request, path: ResourcePath, *, relative: bool) -> Base:
+    """How to begin BulkDataURIs: absolutely, or so that they resolve against the URL of the request (RFC 3986 §5.2).
+
+    The metadata of Series 2 of Study 1 is ``…/studies/1/series/2/metadata``: there ``instances/3`` is Instance 3 of
+    it, and ``.`` the Instance itself in its own metadata.
+    """
+    if not relative:
+        return lambda instance: f"{request.base_url}/{instance}"
+    up = "../" if request.path.endswith("/") else ""
+    start = len(str(path)) + 1
+    return lambda instance: up + (str(instance)[start:] or ".")
+
+
+def json_items(pairs: Documents, first: bool, base: Base) -> bytes:
+    """Elements of the JSON array, with what stands before them."""
+    items = b",".join(
+        document.replace(_URI, _URI + base(instance.path).encode() + b"/") for instance, document in pairs
+    )
+    return (b"[" if first else b",") + items
+
+
+def xml_parts(boundary: str, base_url: str, base: Base) -> Callable[[Documents, bool], bytes]:
+    """Parts of the multipart message, one XML document each."""
+
+    def parts(pairs: Documents, first: bool) -> bytes:
+        pieces = []
+        for number, (instance, document) in enumerate(pairs):
+            body = _xml(instance, document, base)
+            location = f"{base_url}/{instance.path}/metadata"
+            pieces.append(
+                multipart_writer.part_header(
+                    boundary, DICOM_XML, length=len(body), location=location, first=first and number == 0
+                )
+            )
+            pieces.append(body)
+        return b"".join(pieces)
+
+    return parts
+
+
+def _xml(instance: StoredInstance, document: bytes, base: Base) -> bytes:
+    return native_xml.to_xml(orjson.loads(document), bulk_base=base(instance.path))
+
+
+async def _gathered(
+    documents: AsyncIterator[Documents], encode: Callable[[Documents, bool], bytes], *, closing: bytes = b""
+) -> AsyncIterator[bytes]:
+    """Encode chunk by chunk; the end goes with the last one, so that a short answer is a single piece."""
+    ready = None
+    try:
+        async for pairs in documents:
+            small = sum(len(document) for _, document in pairs) < AT_ONCE
+            data = encode(pairs, ready is None) if small else await asyncio.to_thread(encode, pairs, ready is None)
+            if ready is not None:
+                yield ready
+            ready = data
+    finally:
+        await representation.close(documents)
+    assert ready is not None, "the index gives at least one document, or raises"
+    yield ready + closing
+
+
+async def _respond(
+    request: Request, headers: list[tuple[str, str]], chunks: AsyncIterator[bytes], *, gzip: bool
+) -> Response:
+    if request.method == "HEAD":
+        return Response(200, headers, chunks)  # never read
+    first = await anext(chunks)
+    second = await anext(chunks, None)
+    if second is None and (not gzip or len(first) < WORTH_COMPRESSING):
+        return Response(200, headers, first, len(first))
+    rest = representation.before(first, chunks if second is None else representation.before(second, chunks))
+    if not gzip:
+        return Response(200, headers, rest)
+    headers.append(("content-encoding", "gzip"))
+    compressed = gzipped(rest)
+    if second is None:
+        body = b"".join([chunk async for chunk in compressed])
+        return Response(200, headers, body, len(body))
+    return Response(200, headers, compressed)
+
+
+async def gzipped(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Compress a stream (RFC 1952); what is large in another thread."""
+    compressor = zlib.compressobj(GZIP_LEVEL, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
+    try:
+        async for chunk in chunks:
+            small = len(chunk) < AT_ONCE
+            data = compressor.compress(chunk) if small else await asyncio.to_thread(compressor.compress, chunk)
+            if data:
+                yield data
+    finally:
+        await representation.close(chunks)
+    yield compressor.flush()
+
+
+def accepts_gzip(accept_encoding: str) -> bool:
+    """Whether the user agent takes gzip (RFC 9110 §12.5.3); without the header it is not sent."""
+    takes: dict[str, bool] = {}
+    for entry in accept_encoding.lower().split(","):
+        name, _, weight = entry.partition(";")
+        takes[name.strip()] = weight.replace(" ", "").rstrip("0.") not in ("q=", "q")
+    return takes.get("gzip", takes.get("x-gzip", takes.get("*", False)))
+
+
+_MEDIA_TYPES = ("application/dicom+json", 'multipart/related; type="application/dicom+xml"')
+_STATUSES = frozenset({200, 304, 400, 404, 406, 410, 412, 413})
+
+TRANSACTIONS: tuple[Transaction, ...] = tuple(
+    Transaction(f"Retrieve {name} Metadata", "10.4", "GET", template, "read", _STATUSES, media_types, retrieve)
+    for name, template, media_types in (
+        ("Study", "/studies/{study}/metadata", _MEDIA_TYPES),
+        ("Series", "/studies/{study}/series/{series}/metadata", _MEDIA_TYPES),
+        (
+            "Instance",
+            "/studies/{study}/series/{series}/instances/{instance}/metadata",
+            (*_MEDIA_TYPES, "application/dicom+xml"),
+        ),
+    )
+)
