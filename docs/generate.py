@@ -108,11 +108,25 @@ def syntaxes() -> str:
 
     return table(
         ("Transfer Syntax", "UID", "stored and returned as stored", "Explicit VR Little Endian on demand"),
-        (
-            (row.name, row.uid, "yes", "–" if row.encapsulated else "yes")
-            for row in transfer_syntaxes.TRANSFER_SYNTAXES
-        ),
+        ((row.name, row.uid, "yes", "–" if row.encapsulated else "yes") for row in transfer_syntaxes.TRANSFER_SYNTAXES),
     )
+
+
+def keys() -> str:
+    from skiagraph.standard import attributes
+
+    levels = (
+        ("Study", attributes.STUDY_KEYS),
+        ("Series", attributes.SERIES_KEYS),
+        ("Instance", attributes.INSTANCE_KEYS),
+    )
+    meaning = {"U": "always (unique key)", "R": "always", "C": "when known"}
+    rows = (
+        (level, key.keyword, f"({key.tag[:4]},{key.tag[4:]})", key.vr, meaning[key.type])
+        for level, rows in levels
+        for key in rows
+    )
+    return table(("level", "attribute", "tag", "VR", "returned"), rows)
 
 
 def cli() -> str:
@@ -128,7 +142,9 @@ def cli() -> str:
         usage = " ".join(["skiagraph", name, "[OPTIONS]", *(one.metavar or one.name.upper() for one in arguments)])
         out.append(f"## skiagraph {name}\n\n{_paragraphs(command.help)}\n\n```text\n{usage}\n```\n\n")
         if arguments:
-            out.append(table(("argument", "meaning"), ((f"`{one.metavar}`", one.help or "") for one in arguments)) + "\n")
+            out.append(
+                table(("argument", "meaning"), ((f"`{one.metavar}`", one.help or "") for one in arguments)) + "\n"
+            )
         rows = ((", ".join(f"`{flag}`" for flag in one.opts), _option_help(one)) for one in options)
         out.append(table(("option", "meaning"), rows) + "\n")
     return "".join(out)
@@ -140,7 +156,9 @@ def _paragraphs(text: str) -> str:
 
 def _option_help(option: Any) -> str:
     shown = option.show_default if isinstance(option.show_default, str) else None
-    default = shown or (option.default if isinstance(option.default, int) and not isinstance(option.default, bool) else None)
+    default = shown or (
+        option.default if isinstance(option.default, int) and not isinstance(option.default, bool) else None
+    )
     text = option.help or ""
     if default is not None and "[default" not in text:
         text += f" Default: {default}."
@@ -149,7 +167,7 @@ def _option_help(option: Any) -> str:
     return re.sub(r" ?\[default: (.*?)\]", r" Default: \1.", text)
 
 
-MAKERS = {maker.__name__: maker for maker in (settings, errors, transactions, syntaxes, cli)}
+MAKERS = {maker.__name__: maker for maker in (settings, errors, transactions, syntaxes, keys, cli)}
 
 
 def generate(page: str) -> str:
