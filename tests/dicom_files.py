@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 import uuid
+import warnings
 from collections.abc import Iterable
 from typing import Any
 
@@ -46,26 +47,28 @@ def ct(**changes: Any) -> Dataset:
     data.BitsAllocated, data.BitsStored, data.HighBit, data.PixelRepresentation = 16, 12, 11, 0
     data.RescaleIntercept, data.RescaleSlope = "-1024", "1"
     data.PixelData = bytes(range(96))
-    for keyword, value in changes.items():
-        if value is None:
-            delattr(data, keyword)
-        else:
-            setattr(
-                data,
-                keyword,
-                Sequence(value) if isinstance(value, list) and value and isinstance(value[0], Dataset) else value,
-            )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # tests make invalid data on purpose
+        for keyword, value in changes.items():
+            if value is None:
+                delattr(data, keyword)
+            elif isinstance(value, list) and value and isinstance(value[0], Dataset):
+                setattr(data, keyword, Sequence(value))
+            else:
+                setattr(data, keyword, value)
     return data
 
 
 def part10(data: Dataset, transfer_syntax: str = ExplicitVRLittleEndian) -> bytes:
     """Encode as a PS3.10 file."""
-    data.file_meta = FileMetaDataset()
-    data.file_meta.TransferSyntaxUID = transfer_syntax
-    data.file_meta.MediaStorageSOPClassUID = data.get("SOPClassUID", CTImageStorage)
-    data.file_meta.MediaStorageSOPInstanceUID = data.get("SOPInstanceUID", "1.2.3")
     out = io.BytesIO()
-    pydicom.dcmwrite(out, data, enforce_file_format=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        data.file_meta = FileMetaDataset()
+        data.file_meta.TransferSyntaxUID = transfer_syntax
+        data.file_meta.MediaStorageSOPClassUID = data.get("SOPClassUID", CTImageStorage)
+        data.file_meta.MediaStorageSOPInstanceUID = data.get("SOPInstanceUID", "1.2.3")
+        pydicom.dcmwrite(out, data, enforce_file_format=True)
     return out.getvalue()
 
 

@@ -217,9 +217,9 @@ class Intake:
     async def _keep(self, upload: Upload) -> Result:
         """Read, check and commit one Instance."""
         header: Header | None = None
-        staged: Staged | None = None
         try:
-            staged, header, new = await asyncio.to_thread(self._read, upload)
+            staged, new = await asyncio.to_thread(self._read, upload)
+            header = new.header
             path = identify(header, self._study_instance_uid)
             stored = await self._archive.index.identify(path.sop_instance_uid or "")
             if stored is not None and stored.path == path and stored.dataset_digest == new.dataset_digest:
@@ -230,13 +230,10 @@ class Intake:
                 added = await self._archive.commits.commit(Ready(staged, prepared))
             return self._stored(path, header, added)
         except Exception as error:
-            if staged is not None:
-                await asyncio.to_thread(staged.discard)
-            else:
-                await asyncio.to_thread(upload.discard)
+            await asyncio.to_thread(upload.discard)
             return self._failed(error, header)
 
-    def _read(self, upload: Upload) -> tuple[Staged, Header, NewInstance]:
+    def _read(self, upload: Upload) -> tuple[Staged, NewInstance]:
         settings = self._archive.settings
         staged, digests = upload.finish()
         header = part10.read(
@@ -247,8 +244,7 @@ class Intake:
             max_sequence_depth=settings.max_sequence_depth,
             default_character_set=settings.default_character_set,
         )
-        new = NewInstance(staged.key, staged.size, digests.prefix, digests.dataset, header, time.time())
-        return staged, header, new
+        return staged, NewInstance(staged.key, staged.size, digests.prefix, digests.dataset, header, time.time())
 
     def _prepare(self, staged: Staged, new: NewInstance) -> object:
         prepared = self._archive.index.prepare(new)
