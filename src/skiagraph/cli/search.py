@@ -48,6 +48,9 @@ COLUMNS: dict[str, tuple[tuple[str, str], ...]] = {
 }
 """Heading and tag of the columns of each level."""
 
+_WANTED = {"studies": "StudyDescription", "series": "", "instances": "NumberOfFrames"}
+"""What the columns need beyond the attributes that every server returns."""
+
 _RIGHT = {"Series", "Instances", "Number", "Rows", "Columns", "Frames"}
 
 
@@ -80,12 +83,13 @@ def search(
     level, conditions = parse(terms or [])
     from skiagraph.cli import client as http
 
-    # One more than asked for tells whether there are more.
-    paging = [("limit", str(limit if json else limit + 1)), ("offset", str(offset))]
     keys = {key.lower() for key, _ in conditions}
-    parameters = conditions + [
-        (key, value) for key, value in paging if key not in keys and (key, value) != ("offset", "0")
-    ]
+    # One more than asked for tells whether there are more.
+    parameters = conditions + ([] if "limit" in keys else [("limit", str(limit if json else limit + 1))])
+    if offset:
+        parameters.append(("offset", str(offset)))
+    if _WANTED[level] and not json:
+        parameters.append(("includefield", _WANTED[level]))
     with http.connect(url) as client:
         if json:
             _print_json(client, level, parameters)

@@ -36,15 +36,16 @@ def asked(server: FakeServer) -> str:
 @pytest.mark.parametrize(
     ("arguments", "url"),
     [
-        pytest.param([], "/studies?limit=101", id="nothing"),
+        pytest.param([], "/studies?limit=101&includefield=StudyDescription", id="nothing"),
         pytest.param(["series"], "/series?limit=101", id="level"),
-        pytest.param(["PatientID=4711"], "/studies?PatientID=4711&limit=101", id="condition without level"),
-        pytest.param(["instances", "Modality=SM"], "/instances?Modality=SM&limit=101", id="level and condition"),
-        pytest.param(["PatientName=A^B*"], "/studies?PatientName=A%5EB%2A&limit=101", id="special characters"),
-        pytest.param(["--limit", 5, "--offset", 10], "/studies?limit=6&offset=10", id="page"),
-        pytest.param(["limit=7"], "/studies?limit=7", id="limit as a condition"),
+        pytest.param(["series", "PatientID=7"], "/series?PatientID=7&limit=101", id="level and condition"),
+        pytest.param(["Modality=SM", "--json"], "/studies?Modality=SM&limit=100", id="condition without level"),
+        pytest.param(["instances"], "/instances?limit=101&includefield=NumberOfFrames", id="what the table needs"),
+        pytest.param(["series", "PatientName=A^B*"], "/series?PatientName=A%5EB%2A&limit=101", id="characters"),
+        pytest.param(["series", "--limit", 5, "--offset", 10], "/series?limit=6&offset=10", id="page"),
+        pytest.param(["series", "limit=7"], "/series?limit=7", id="limit as a condition"),
         pytest.param(["--json"], "/studies?limit=100", id="JSON: as many as asked"),
-        pytest.param(["StudyDescription=a=b"], "/studies?StudyDescription=a%3Db&limit=101", id="= in a value"),
+        pytest.param(["series", "StudyID=a=b"], "/series?StudyID=a%3Db&limit=101", id="= in a value"),
     ],
 )
 def test_what_is_asked(server: FakeServer, run: Run, arguments: list[object], url: str) -> None:
