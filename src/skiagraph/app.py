@@ -9,12 +9,13 @@ import functools
 import ipaddress
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from prometheus_client import values
 
 from skiagraph.blobs.file import FileBlobStore
 from skiagraph.errors import ArchiveError
@@ -106,11 +107,14 @@ def check_listening(settings: Settings) -> None:
 def _shared_measures() -> Iterator[None]:
     """Let the worker processes share one folder for their measures."""
     folder = tempfile.mkdtemp(prefix="skiagraph-measures-")
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder  # how prometheus_client wants to be told
+    # How prometheus_client wants to be told; it looks once, when it is imported, and that was before.
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+    values.ValueClass = values.get_value_class()  # type: ignore[no-untyped-call]
     try:
         yield
     finally:
         del os.environ["PROMETHEUS_MULTIPROC_DIR"]
+        values.ValueClass = values.get_value_class()  # type: ignore[no-untyped-call]
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -168,6 +172,3 @@ def _when_ready(settings: Settings, then: Callable[[], None]) -> None:
         then()
 
     threading.Thread(target=wait, daemon=True).start()
-
-
-__all__ = ["TRANSACTIONS", "asgi", "open_archive", "recover", "serve", "sys"]

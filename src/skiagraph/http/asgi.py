@@ -179,7 +179,7 @@ class Edge:
             request = Request(
                 method=method,
                 path=quote(path, safe="/:@!$&'()*+,;=~"),
-                query=scope.get("query_string", b"").decode("ascii", "replace"),
+                query=scope.get("query_string", b"").decode("latin-1"),
                 headers=headers,
                 parameters=variables,
                 base_url=public_base(

@@ -17,7 +17,7 @@ from typing import TypeAlias
 import orjson
 import structlog
 
-from skiagraph.blobs.base import Staged
+from skiagraph.blobs.base import Chunk, Staged
 from skiagraph.errors import (
     ArchiveError,
     BadRequest,
@@ -138,18 +138,27 @@ class Intake:
         return self._results
 
     async def _single(self, chunks: AsyncIterator[bytes]) -> None:
-        upload = Upload(self._archive.blobs)
+        upload: Upload | None = Upload(self._archive.blobs)
         try:
             async for chunk in chunks:
-                await upload.write(chunk)
-        except ArchiveError as error:
-            self._fail(upload, error)
-            return
+                if upload is not None:
+                    upload = await self._write(upload, chunk)
         except BaseException:
-            upload.discard()
+            if upload is not None:
+                upload.discard()
             raise
-        if upload.size:
+        if upload is not None and upload.size:
             await self._finish(upload)
+
+    async def _write(self, upload: Upload, chunk: Chunk) -> Upload | None:
+        """Write to an upload; None when that failed: the rest runs into nothing, its neighbours go on."""
+        try:
+            await upload.write(chunk)
+        except ArchiveError as error:
+            upload.discard()
+            self._result(self._failed(error, None))
+            return None
+        return upload
 
     async def _multipart(self, content_type: str, chunks: AsyncIterator[bytes]) -> None:
         settings = self._archive.settings
@@ -165,12 +174,7 @@ class Intake:
                 for event in reader.feed(chunk):
                     if isinstance(event, PartData):
                         if upload is not None:
-                            try:
-                                await upload.write(event.data)
-                            except ArchiveError as error:
-                                # The rest of this part runs into nothing; its neighbours go on.
-                                self._fail(upload, error)
-                                upload = None
+                            upload = await self._write(upload, event.data)
                     elif isinstance(event, PartBegin):
                         upload = self._begin(event.headers)
                     elif upload is not None:
@@ -204,10 +208,6 @@ class Intake:
             return result
 
         self._pending.append(asyncio.ensure_future(done()))
-
-    def _fail(self, upload: Upload, error: Exception) -> None:
-        upload.discard()
-        self._result(self._failed(error, None))
 
     async def _abandon(self) -> None:
         """Let what is on its way come to its end: the client is gone or its payload broke off."""

@@ -98,13 +98,17 @@ def public_base(
         return public_url.rstrip("/")
     host = headers.get("host", "").strip()
     port = prefix = ""
+    if server is not None and host in (server[0], "localhost"):
+        # dicomweb-client names the host without the port it talks to; that we are at this very address is certain.
+        port = str(server[1] or "")
     if proxies.trusts(peer):
         told = _x_forwarded(proxies, headers)
         if "forwarded" in headers:
             told |= _forwarded(proxies, headers["forwarded"])
         scheme = told.get("proto", scheme)
-        host = told.get("host", host)
-        port = told.get("port", "")
+        if "host" in told:
+            host, port = told["host"], ""
+        port = told.get("port", port)
         prefix = told.get("prefix", "")
     if not host:
         if server is None:
