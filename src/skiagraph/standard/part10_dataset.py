@@ -33,8 +33,9 @@ from skiagraph.standard.part10_odd import (
 )
 from skiagraph.values import Attributes
 
-ELEMENT_COST: Final = 32
-"""What one element counts against `max_header_bytes` beside its bytes, for the memory that it needs here."""
+ELEMENT_COST: Final = 64
+"""What one element, or one more value of a text, counts against `max_header_bytes` beside its bytes: short ones
+need much more memory here than in the file."""
 
 FIRST_WINDOW: Final = 1 << 16
 _LARGEST_WINDOW: Final = 1 << 20
@@ -281,6 +282,8 @@ def read(
 
         if entry is not None and known is not None:
             text = known
+        elif entry is not None and group & 1 and element:
+            text = f"{tag:08X}"
         else:
             # The odd path: it ends in `continue`, or with an `entry` that the straight path goes on with.
             text = f"{tag:08X}"
@@ -371,6 +374,7 @@ def read(
                         )
                     if tag <= last:
                         shuffled = True
+                        elements += 1
                         remarks.add(text, _NOT_ASCENDING)
                     stack.append(
                         _Sequence(
@@ -441,6 +445,7 @@ def read(
             if entry is None:
                 if tag <= last:
                     shuffled = True
+                    elements += 1
                     remarks.add(text, _NOT_ASCENDING)
                 last = tag
                 at = stop
@@ -467,6 +472,13 @@ def read(
                     truncated(text, base + at, length, size - base - begin)
                 need = stop - at
                 continue
+            if length > FIRST_WINDOW:
+                elements += buf.count(b"\\", begin, stop)
+                if ELEMENT_COST * elements > limits.max_header_bytes:
+                    raise OutOfResources(
+                        f"({text[:4]},{text[4:]}) has more values than max_header_bytes ({limits.max_header_bytes})"
+                        " allows."
+                    )
             try:
                 values = decode(buf[begin:stop], charset, notes)
                 current[text] = {"vr": name, "Value": values} if values else {"vr": name}
@@ -479,6 +491,7 @@ def read(
                 notes.clear()
         if tag <= last:
             shuffled = True
+            elements += 1
             remarks.add(text, _NOT_ASCENDING)
         last = tag
         at = stop

@@ -63,23 +63,24 @@ class InflatedSource:
         if self._whole is not None:
             begin = offset - self._start
             return self._whole[begin : begin + length]
+        if offset >= self._size:
+            return b""
         if offset < self._window_at:
             self._rewind()
+        # What was read last is kept, as readers move on by less than they read.
         pieces = []
+        window_end = self._window_at + len(self._window)
+        at = window_end
+        if offset < window_end:
+            pieces.append(self._window[offset - self._window_at :])
         end = min(offset + length, self._size)
-        at = offset
-        while at < end:
-            window_end = self._window_at + len(self._window)
-            if at < window_end:
-                piece = self._window[at - self._window_at : end - self._window_at]
-                pieces.append(piece)
-                at += len(piece)
-            else:
-                piece = self._more()
-                if not piece:
-                    break
-                self._window_at, self._window = window_end, piece
-        return b"".join(pieces)
+        while at < end and (piece := self._more()):
+            at += len(piece)
+            if at > offset:
+                pieces.append(piece[max(0, len(piece) - (at - offset)) :])
+        self._window = b"".join(pieces)
+        self._window_at = at - len(self._window)
+        return self._window[:length]
 
     def _rewind(self) -> None:
         self._inflate = zlib.decompressobj(-zlib.MAX_WBITS)

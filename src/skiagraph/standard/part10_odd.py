@@ -186,6 +186,8 @@ class Trailer:
         if offset <= self._not_zero:
             return False
         end = self._source.size
+        if end - offset < 8:  # too short for an element: some tools end a file with a line feed or a blank
+            return not self._source.read_at(offset, end - offset).strip(b"\0 \r\n\x1a")
         while offset < end:
             chunk = self._source.read_at(offset, _CHUNK)
             if not chunk:
