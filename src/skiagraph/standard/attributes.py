@@ -213,8 +213,11 @@ COMPUTED: dict[str, Level] = {
     "00201208": Level.STUDY,  # Number of Study Related Instances
     "00201209": Level.SERIES,  # Number of Series Related Instances
 }
-"""Attributes that the archive knows better than any data set; values of that name in data sets are not searched.
-Instance Availability and Retrieve URL are returned at every level."""
+"""Attributes that the archive knows better than any data set; values of that name in data sets are not searched."""
+
+EVERY_LEVEL = frozenset({"00080056", "00080201", "00081190"})
+"""Attributes that results of every level have (Tables 10.6.3-3 to -5): Instance Availability, Timezone Offset From
+UTC, Retrieve URL."""
 
 NEVER_MATCHED: dict[str, str] = {
     "00080005": "text in the query is always UTF-8 (PS3.18 8.3.4.1)",

@@ -53,7 +53,7 @@ _LIST = re.compile(r"[,\\]")
 _AGE = re.compile(r"\d{3}[DWMY]", re.ASCII)
 _AT = re.compile(r"\(?([0-9A-Fa-f]{4}),?([0-9A-Fa-f]{4})\)?", re.ASCII)
 # A hyphen and four digits behind a date-time are an offset where they can be one: years before 1500 are no dates here
-_DT = r"\d[\d.:]*(?:\+\d{4}|-(?:0\d|1[0-4])[0-5]\d(?!\d))?"
+_DT = r"\d[\d.]*(?:\+\d{4}|-(?:0\d|1[0-4])[0-5]\d(?!\d))?"
 _DT_RANGE = re.compile(rf"({_DT})?(?:(-)({_DT})?)?", re.ASCII)
 
 

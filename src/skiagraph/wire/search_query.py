@@ -112,7 +112,7 @@ def parse(
     levels = attributes.searched_levels(
         level, study_given=study_instance_uid is not None, series_given=series_instance_uid is not None
     )
-    returned: dict[_Attribute, None] = {}
+    returned: dict[Path, _Attribute] = {}
     options, root, seen = grammar.options, _Node(), set[Path]()
     for parameter in grammar.rest:
         attribute = _resolve(parameter.name, creators, warnings)
@@ -125,20 +125,22 @@ def parse(
         key = MatchKey.of(attribute.name, last, attribute.vr, parameter.values, plus=parameter.plus)
         if attribute.path == _TIMEZONE:
             options = replace(options, timezone=match_key.timezone(key))
-        elif attributes.level_of(attribute.path[0]) > level:
+        elif not key.universal and len(attribute.path) == 1 and attribute.path[0] in attributes.NEVER_MATCHED:
+            warnings.ignored(attribute.name, attributes.NEVER_MATCHED[attribute.path[0]])
+        elif _level(attribute) > level:
             warnings.below(attribute, level)
         elif key.universal:
-            returned[attribute] = None
+            returned[attribute.path] = attribute
         elif (reason := _unmatched(attribute, levels)) is not None:
             warnings.ignored(attribute.name, reason)
         else:
             _place(root, attribute, key)
-            returned[attribute] = None
+            returned[attribute.path] = attribute
 
     for name in grammar.include:
         attribute = None if name == "all" else _resolve(name, creators, warnings)
-        if attribute is not None and attributes.level_of(attribute.path[0]) <= level:
-            returned[attribute] = None
+        if attribute is not None and _level(attribute) <= level:
+            returned[attribute.path] = attribute
         elif attribute is not None:
             warnings.below(attribute, level)
 
@@ -154,9 +156,11 @@ def parse(
         study_instance_uid=study_instance_uid,
         series_instance_uid=series_instance_uid,
         conditions=conditions,
-        include=tuple(a.path for a in returned if a.creator is None and a.path not in table),
+        include=tuple(a.path for a in returned.values() if a.creator is None and a.path not in table),
         include_private=tuple(
-            dict.fromkeys((a.creator, tuple(map(_block_10, a.path))) for a in returned if a.creator is not None)
+            dict.fromkeys(
+                (a.creator, tuple(map(_block_10, a.path))) for a in returned.values() if a.creator is not None
+            )
         ),
         include_all="all" in grammar.include,
         limit=limit,
@@ -279,15 +283,19 @@ def _vr(tag: str, creator: str | None) -> str:
     return "UN" if vr is None or vr == "NONE" else vr[:2]
 
 
+def _level(attribute: _Attribute) -> Level:
+    """The level from which on down results can have the attribute."""
+    tag = attribute.path[0]
+    return Level.STUDY if tag in attributes.EVERY_LEVEL else attributes.level_of(tag)
+
+
 def _unmatched(attribute: _Attribute, levels: frozenset[Level]) -> str | None:
     """Why an attribute is no match key of the resource (§10.6.1.2.1); None when it is one."""
-    tag = attribute.path[0]
-    if len(attribute.path) == 1 and tag in attributes.NEVER_MATCHED:
-        return attributes.NEVER_MATCHED[tag]
     if attribute.vr in _UNMATCHABLE_VRS:
         return "binary values are not matched"
-    own = attributes.level_of(tag)
-    if own in levels or attributes.is_patient(tag) or tag in attributes.UNIQUE_KEYS.values():
+    tag, own = attribute.path[0], attributes.level_of(attribute.path[0])
+    anywhere = attributes.EVERY_LEVEL.union(attributes.UNIQUE_KEYS.values())
+    if own in levels or tag in anywhere or attributes.is_patient(tag):
         return None
     return f"the path names the {own.name.lower()}, so that its attributes are no match keys here"
 
