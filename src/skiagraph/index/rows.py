@@ -193,7 +193,7 @@ def study_row(attributes: Attributes) -> tuple[Any, ...]:
     """Return the values of `STUDY_COLUMNS`."""
     moment, regular = date_and_time(attributes, "00080020", "00080030")
     birth, birth_regular = date_and_time(attributes, "00100030", None)
-    texts = [text(attributes, tag) for tag in ("00080050", "00200010", "00100020", "00100040")]
+    texts = [text(attributes, tag) for tag in ("00080050", "00200010", "00100020", "00100040", "0020000D")]
     patient, patient_regular = name(attributes, "00100010")
     physician, physician_regular = name(attributes, "00080090")
     regular = (
@@ -216,13 +216,14 @@ def study_row(attributes: Attributes) -> tuple[Any, ...]:
 def series_row(attributes: Attributes) -> tuple[Any, ...]:
     """Return the values of `SERIES_COLUMNS`."""
     modality, modality_regular = text(attributes, "00080060")
+    _, uid_regular = text(attributes, "0020000E")
     series_number, number_regular = integer(attributes, "00200011")
     performed, performed_regular = date_and_time(attributes, "00400244", "00400245")
     return (
         series_number,
         modality,
         performed,
-        0 if modality_regular and number_regular and performed_regular else 1,
+        0 if uid_regular and modality_regular and number_regular and performed_regular else 1,
         answers.series_answer(attributes),
     )
 

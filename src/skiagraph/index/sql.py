@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from skiagraph.index import add, delete, read, rows
-from skiagraph.index.base import Added, Found, NewInstance, Policy, StoredInstance
+from skiagraph.index.base import Added, Found, Match, NewInstance, Policy, StoredInstance
 from skiagraph.index.connections import Connections, meaning
 from skiagraph.index.rows import Prepared
+from skiagraph.index.search import Searching
 from skiagraph.standard.header import Bulk
 from skiagraph.standard.matching import Search
 from skiagraph.values import ByteRange, ResourcePath
@@ -111,7 +112,14 @@ class SqlIndex:
             chunk = await self._there(following)
 
     async def search(self, search: Search) -> Found:
-        raise NotImplementedError
+        searching = Searching(search)
+
+        def first(_: sqlite3.Connection) -> tuple[list[Match], int, int | None]:
+            with self._connections.snapshot() as connection:
+                return searching.open(connection)
+
+        chunk, remaining, total = await self._there(first)
+        return Found(self._chunks(chunk, searching.read), empty=not chunk, remaining=remaining, total=total)
 
     # For verify and recovery
 
