@@ -72,7 +72,7 @@ def rebuild(settings: Settings, blobs: BlobStore, path: Path) -> Rebuilt:
     from skiagraph.services import maintenance
 
     fresh = path.with_name(path.name + ".new")
-    remove(fresh)
+    remove_fresh(fresh)
     # Only the finished file counts, and it is flushed as a whole.
     index = SqlIndex.open(fresh, durable=False)
     try:
@@ -87,10 +87,11 @@ def rebuild(settings: Settings, blobs: BlobStore, path: Path) -> Rebuilt:
             result = maintenance.reindex(_Holdings(settings, blobs, index), index, on_progress)
     except BaseException:
         index.close()
-        remove(fresh)
+        remove_fresh(fresh)
         raise
     index.close()
     swap(fresh, path)
+    remove_fresh(fresh)
     return result
 
 
@@ -102,6 +103,12 @@ def files(path: Path) -> tuple[Path, ...]:
 def remove(path: Path) -> None:
     for file in files(path):
         file.unlink(missing_ok=True)
+
+
+def remove_fresh(path: Path) -> None:
+    """Remove an index that nobody else ever saw, with the file by which writers wait for each other."""
+    remove(path)
+    path.with_name(path.name + ".lock").unlink(missing_ok=True)
 
 
 def swap(fresh: Path, path: Path) -> None:

@@ -10,6 +10,7 @@ import typer
 from skiagraph.cli import console
 from skiagraph.cli.alone import in_use
 from skiagraph.cli.options import Config, Data
+from skiagraph.cli.verify import indexed
 
 if TYPE_CHECKING:
     from skiagraph.settings import Settings
@@ -60,12 +61,7 @@ def serve(
         console.out().print(welcome(settings), markup=False, soft_wrap=True)
 
     with in_use(settings.data, alone=False):
-        if not app.index_path(settings).exists() and any(app.blob_store(settings).keys()):
-            # Starting would make an empty index, and take young blobs for leftovers of a crash.
-            raise console.CommandError(
-                f"{settings.data.absolute()} holds instances but no index. Make one from them first:"
-                f" skiagraph reindex --data {settings.data}"
-            )
+        indexed(settings)
         app.serve(settings, on_ready=on_ready)
 
 
