@@ -122,7 +122,7 @@ class Settings(BaseSettings):
         description="Most bytes that a deflated data set may inflate to. Over it the Instance fails (0xA700).",
     )
     max_sequence_depth: int = Field(
-        64, ge=1, le=512, description="Deepest nesting of Sequences. Over it: fails (0xC000)."
+        200, ge=1, le=250, description="Deepest nesting of Sequences. Over it: fails (0xC000)."
     )
     max_part_header_bytes: int = Field(
         16 * KIB, ge=1 * KIB, description="Most header bytes of one multipart part. Over it: 400."

@@ -21,6 +21,8 @@ from pydicom.encaps import generate_frames
 
 from conftest import SHARED_DATA
 from dicom_files import parts
+from skiagraph.standard import transfer_syntaxes
+from skiagraph.values import is_uid
 
 pytestmark = pytest.mark.shared_data
 
@@ -29,6 +31,14 @@ NATIVE_CONVERTED = {"1.2.840.10008.1.2", "1.2.840.10008.1.2.2"}
 
 NOT_STUDY_OBJECTS = {0x0122}
 """DICOMDIR and non-patient objects belong to other services."""
+
+IDENTIFIERS = {"SOPClassUID": "00080016", "SOPInstanceUID": "00080018"}
+IDENTIFIERS |= {"StudyInstanceUID": "0020000D", "SeriesInstanceUID": "0020000E"}
+"""What an Instance can not be stored without; some of the files have none, or no valid one."""
+
+PYDICOM_CAN_NOT = {"jpip-htj2k-referenced-deflate.dcm", "jpip-referenced-deflate.dcm"}
+PYDICOM_CAN_NOT |= {"no_meta.dcm", "no_preamble_dicm_in_data"}
+"""Deflated JPIP, and data sets that begin without File Meta Information: the judge can not read them."""
 
 WORD = {"OW": 2, "US": 2, "SS": 2, "AT": 2, "OF": 4, "OL": 4, "FL": 4, "UL": 4, "SL": 4}
 WORD |= {"OD": 8, "OV": 8, "FD": 8, "SV": 8, "UV": 8}
@@ -75,6 +85,15 @@ def stored(client: httpx.Client, request: pytest.FixtureRequest) -> Iterator[tup
     }
     if failures and failures <= NOT_STUDY_OBJECTS:
         pytest.skip("belongs to no Study: refused with 0x0122, as it should")
+    if failures == {0xA900}:
+        (failure,) = document.get("00081198", document.get("0008119A"))["Value"]
+        if path.name not in PYDICOM_CAN_NOT:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                data = original(path)
+                faulty = [tag for keyword, tag in IDENTIFIERS.items() if not is_uid(str(data.get(keyword, "")))]
+            assert sorted(failure["00741048"]["Value"][0]["00720026"]["Value"]) == sorted(faulty)
+        pytest.skip("has no UIDs to be stored under: refused with 0xA900 and the names of what is missing")
     assert response.status_code in (200, 202), response.text
     url = document["00081199"]["Value"][0]["00081190"]["Value"][0]
     yield path, url
@@ -87,7 +106,7 @@ def test_comes_back(client: httpx.Client, stored: tuple[Path, str]) -> None:
     path, url = stored
     file = path.read_bytes()
     data = original(path)
-    instance = client.get("/instances", params={"SOPInstanceUID": data.SOPInstanceUID}).json()
+    instance = client.get("/instances", params={"SOPInstanceUID": url.rpartition("/")[2]}).json()
     assert [match["00081190"]["Value"][0] for match in instance] == [url]
     answer = client.get(url, headers={"Accept": "application/dicom; transfer-syntax=*"})
     assert answer.status_code == 200, answer.text
@@ -98,13 +117,16 @@ def test_comes_back(client: httpx.Client, stored: tuple[Path, str]) -> None:
         assert answer.content[:128] in (file[:128], bytes(128))
         if not any(file[:128]):
             assert answer.content == file
-    else:
+    elif path.name not in PYDICOM_CAN_NOT:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             back = pydicom.dcmread(io.BytesIO(answer.content))
         assert back.file_meta.TransferSyntaxUID == "1.2.840.10008.1.2.1"
         same_data_set(data, back)
-    check_metadata(client, url, data)
+    if path.name in PYDICOM_CAN_NOT:
+        assert client.get(url + "/metadata").status_code == 200
+    else:
+        check_metadata(client, url, data)
 
 
 def same_data_set(one: Dataset, other: Dataset) -> None:
@@ -114,6 +136,10 @@ def same_data_set(one: Dataset, other: Dataset) -> None:
         tags = [tag for tag in one.keys() if tag.element and tag.group > 2]  # noqa: SIM118
         assert [tag for tag in other.keys() if tag.element and tag.group > 2] == tags  # noqa: SIM118
         for tag in tags:
+            if getattr(one.get_item(tag), "VR", None) == "UN" and isinstance(one.get_item(tag).value, bytes):
+                # Never swapped, whatever the syntax: nobody knows what is in it.
+                assert one.get_item(tag).value == other.get_item(tag).value, tag
+                continue
             mine, theirs = one[tag], other[tag]
             if mine.VR == "SQ":
                 assert len(mine.value) == len(theirs.value), tag
@@ -128,6 +154,8 @@ def same_data_set(one: Dataset, other: Dataset) -> None:
 def little_endian(data: Dataset, element: Any) -> bytes:
     value = bytes(element.value or b"")
     word = WORD.get(element.VR, 1)
+    if element.tag == 0x7FE00010:
+        word = max(word, data.BitsAllocated // 8)  # pixels of 32 bits are swapped whole, whatever the VR
     if data.original_encoding[1] is False and word > 1:
         swapped = bytearray(len(value))
         for offset in range(word):
@@ -178,7 +206,8 @@ def check_bulk(client: httpx.Client, url: str, tag: str, element: dict[str, Any]
     received = [body for _, body in parts(response.content, response.headers["content-type"])]
     theirs = data[int(tag, 16)]
     value = theirs.value
-    if isinstance(value, bytes) and top_level_pixels and data.file_meta.TransferSyntaxUID.is_encapsulated:
+    syntax = data.file_meta.get("TransferSyntaxUID") if hasattr(data, "file_meta") else None
+    if isinstance(value, bytes) and top_level_pixels and syntax and transfer_syntaxes.get(syntax).encapsulated:
         frames = int(data.get("NumberOfFrames", 1) or 1)
         if len(received) == frames:
             assert received == [bytes(frame) for frame in generate_frames(value, number_of_frames=frames)]
