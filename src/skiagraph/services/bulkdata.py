@@ -179,7 +179,7 @@ async def _all(archive: Archive, request: Request, path: ResourcePath, parts: Pa
     if not pixels and not others:
         raise ResourceNotFound("No Instance of this resource has pixel data.")
     choice = representation.negotiate(archive, request, tuple(offers))
-    details = representation.variant(request.headers.get("accept", ""), request.query, parts.__name__)
+    details = representation.variant(request.headers.get("accept", ""), request.query, str(others))
     version = Version(entity_tag(f"{token}-{details}", weak=True), last_modified)
     unchanged = representation.not_modified(request, version)
     if unchanged is not None:

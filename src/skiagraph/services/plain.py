@@ -12,10 +12,10 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from skiagraph.blobs.base import Chunk, Opened
-from skiagraph.errors import CannotUnderstand
 from skiagraph.index.base import StoredInstance
 from skiagraph.services import representation
 from skiagraph.services.archive import Archive
+from skiagraph.services.representation import Damaged
 from skiagraph.standard import transfer_syntaxes
 from skiagraph.standard.explicit_le import WORDS, pixel_word, swapped
 from skiagraph.standard.header import MULTI_FRAGMENT, Bulk
@@ -45,8 +45,7 @@ def read(
 ) -> AsyncIterator[Chunk]:
     """Stream a value or a part of it (counted from the start of the value) in little endian order.
 
-    Raises ResourceNotFound, when called, where the blob is missing; CannotUnderstand, while streaming, where a
-    deflated data set ends before the value does.
+    Raises ResourceNotFound where the blob is missing; Damaged where a deflated data set ends before the value does.
     """
     if part is None:
         part = ByteRange(0, value.length)
@@ -76,7 +75,7 @@ async def inflated(archive: Archive, instance: StoredInstance, span: ByteRange |
             try:
                 data = await asyncio.to_thread(inflater.decompress, pending, CHUNK)
             except zlib.error as error:
-                raise CannotUnderstand(f"The deflated data set of {instance.path} is corrupt.") from error
+                raise Damaged(f"The deflated data set of {instance.path} is corrupt.") from error
             full = len(data) == CHUNK
             if skip:
                 skip, data = skip - min(skip, len(data)), data[skip:]
@@ -91,7 +90,7 @@ async def inflated(archive: Archive, instance: StoredInstance, span: ByteRange |
             if not pending and not full:
                 break
     if wanted:
-        raise CannotUnderstand(f"The deflated data set of {instance.path} ends before the value does.")
+        raise Damaged(f"The deflated data set of {instance.path} ends before the value does.")
 
 
 async def _chained(archive: Archive, instance: StoredInstance, ranges: list[ByteRange]) -> AsyncIterator[Chunk]:

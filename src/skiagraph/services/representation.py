@@ -37,6 +37,10 @@ class NothingToSend(ResourceNotFound):
     """The resource has no part that could be sent."""
 
 
+class Damaged(Exception):
+    """The stored bytes of an Instance are missing, or are not what the index says: a fault of this server."""
+
+
 @dataclass(frozen=True, slots=True)
 class Representation:
     """One part, or the whole of a single part response."""
@@ -239,26 +243,29 @@ async def _body(request: Request, chunks: AsyncIterator[Chunk], length: int | No
     if request.method == "HEAD":
         return chunks  # never read: the edge sends the headers alone
     if length is None or length > WHOLE:
-        first = await anext(chunks, b"")
-        return _counted(before(first, chunks), length)
-    pieces = [chunk async for chunk in chunks]
-    data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-    if len(data) != length:
-        raise ResourceNotFound(f"The stored bytes of {request.path} are {len(data)} instead of {length}.")
-    return data  # type: ignore[return-value]  # any bytes-like object will do
+        chunks = _counted(chunks, length)
+        return before(await anext(chunks, b""), chunks)
+    pieces = [chunk async for chunk in _counted(chunks, length)]
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)  # type: ignore[return-value]  # as good as bytes
 
 
 async def _counted(chunks: AsyncIterator[Chunk], length: int | None) -> AsyncIterator[Chunk]:
+    """Pass on what is not empty.
+
+    Raises Damaged where the bytes are missing, or more or fewer than they should be.
+    """
     count = 0
     try:
         async for chunk in chunks:
             count += len(chunk)
             if chunk:
                 yield chunk
+    except ResourceNotFound as error:
+        raise Damaged(error.message) from error
     finally:
         await close(chunks)
     if length is not None and count != length:
-        raise ResourceNotFound(f"The stored bytes are {count} instead of {length}.")
+        raise Damaged(f"The stored bytes are {count} instead of {length}.")
 
 
 async def _stream(boundary: str, parts: AsyncIterator[Representation]) -> AsyncIterator[Chunk]:
@@ -269,24 +276,20 @@ async def _stream(boundary: str, parts: AsyncIterator[Representation]) -> AsyncI
         async for part in parts:
             gathered += _header(boundary, part, first=first)
             first = False
-            count = 0
-            chunks = part.read(None)
+            chunks = _counted(part.read(None), part.length)
             try:
                 async for chunk in chunks:
-                    count += len(chunk)
                     if len(chunk) < SMALL:
                         gathered += chunk
-                        if len(gathered) >= SMALL:
-                            yield bytes(gathered)
-                            gathered.clear()
-                    else:
+                        if len(gathered) < SMALL:
+                            continue
+                    if gathered:
                         yield bytes(gathered)
                         gathered.clear()
+                    if len(chunk) >= SMALL:
                         yield chunk
             finally:
                 await close(chunks)
-            if part.length is not None and count != part.length:
-                raise ResourceNotFound(f"The stored bytes of a part are {count} instead of {part.length}.")
         gathered += multipart_writer.closing(boundary)
         yield bytes(gathered)
     finally:

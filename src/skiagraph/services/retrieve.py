@@ -15,18 +15,26 @@ from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
-from skiagraph.errors import NoAcceptableRepresentation
+from skiagraph.errors import CannotUnderstand, NoAcceptableRepresentation, ResourceNotFound
 from skiagraph.index.base import StoredInstance
 from skiagraph.services import bulkdata, plain, representation
 from skiagraph.services.archive import Archive
-from skiagraph.services.representation import Representation, Version
+from skiagraph.services.representation import Damaged, Representation, Version
 from skiagraph.standard import file_meta, transfer_syntaxes
 from skiagraph.standard.explicit_le import Plan, Span, convert
 from skiagraph.standard.media_types import DICOM
 from skiagraph.standard.transfer_syntaxes import EXPLICIT_VR_LITTLE_ENDIAN
 from skiagraph.values import ByteRange, Level, ResourcePath
 from skiagraph.wire import multipart_writer
-from skiagraph.wire.accept import Choice, Offer, Targets, convertible_natively, for_instance, instance_offers
+from skiagraph.wire.accept import (
+    Choice,
+    Offer,
+    Targets,
+    bulkdata_offers,
+    convertible_natively,
+    for_instance,
+    instance_offers,
+)
 from skiagraph.wire.conditional import entity_tag
 from skiagraph.wire.message import Chunk, Request, Response
 from skiagraph.wire.transaction import Transaction
@@ -141,7 +149,7 @@ def _pixels_apart(stored_uid: str) -> tuple[str, ...]:
 
 def _offers(transfer_syntax_uid: str, has_pixels: bool, *, single: bool = False) -> tuple[Offer, ...]:
     targets: Targets = convertible_natively if has_pixels else _pixels_apart
-    return instance_offers((transfer_syntax_uid,), targets, single=single)
+    return (*instance_offers((transfer_syntax_uid,), targets, single=single), *bulkdata_offers(None))
 
 
 def _take(choice: Choice, kind: tuple[str, bool]) -> Offer | None:
@@ -188,10 +196,23 @@ def _as_stored(instance: StoredInstance, offer: Offer) -> bool:
 async def encode(archive: Archive, instance: StoredInstance, offer: Offer, location: str) -> Representation:
     """One Instance as a PS3.10 file in the Transfer Syntax of the offer.
 
-    Raises ResourceNotFound where the blob is missing, CannotUnderstand where it can not be converted.
+    Raises
+    ------
+    Damaged
+        The stored bytes are missing.
+    NoAcceptableRepresentation
+        They can not be converted.
     """
     if _as_stored(instance, offer):
         return _stored(archive, instance, offer, location)
+    try:
+        return await _encoded(archive, instance, offer, location)
+    except ResourceNotFound as error:
+        raise Damaged(error.message) from error
+
+
+async def _encoded(archive: Archive, instance: StoredInstance, offer: Offer, location: str) -> Representation:
+    """With File Meta Information of our own, and where need be converted."""
     uid = offer.transfer_syntax_uid or instance.transfer_syntax_uid
     prefix = bytes(await archive.blobs.read_bytes(instance.key, ByteRange(0, instance.dataset_offset)))
     meta = file_meta.write(
@@ -254,6 +275,10 @@ def _convert(archive: Archive, instance: StoredInstance) -> Plan:
     opened = archive.blobs.open(instance.key)
     try:
         return convert(opened, instance.dataset_offset, instance.transfer_syntax_uid)
+    except CannotUnderstand as error:
+        raise NoAcceptableRepresentation(
+            f"{instance.path} can not be converted to Explicit VR Little Endian: {error.message}"
+        ) from error
     finally:
         opened.close()
 
