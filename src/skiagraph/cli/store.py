@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import re
 import threading
 import time
 from collections import Counter
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 _BATCH_ITEMS = 32
 _BATCH_BYTES = 32 * 2**20
 _EXAMPLES = 3
+_PARTICULARS = re.compile(r"\([0-9A-F]{4},[0-9A-F]{4}\)|\b\d[\d.]*\b")
 
 
 def store(
@@ -131,13 +133,25 @@ class Tally:
 class Group:
     """Files that share a reason; only some names are kept, so that millions of failures fit."""
 
+    text: str = ""
+    """The sentence of the first; the others differ in numbers at most."""
+    alike: bool = True
     count: int = 0
     names: list[str] = field(default_factory=list)
 
-    def add(self, name: str) -> None:
+    def add(self, name: str, text: str) -> None:
+        self.text = self.text or text
+        self.alike = self.alike and text == self.text
         self.count += 1
         if len(self.names) < _EXAMPLES:
             self.names.append(name)
+
+
+def gather(groups: dict[str, Group], one: Result, text: str) -> None:
+    """Put a result into the group of its reason: the sentence without the numbers and tags of this one file."""
+    code, _, words = text.partition(": ")
+    reason = f"{code}: {_PARTICULARS.sub('…', words)}" if words else text
+    groups.setdefault(reason, Group()).add(one.item.name, text)
 
 
 def batches(items: Iterable[Item]) -> Iterator[list[Item]]:
@@ -265,12 +279,12 @@ def _collect(run: _Run, journal: Journal, jobs: int, display: Progress, task: Ta
         journal.add((one.item, one.sop_instance_uid) for one in results if one.failure is None)
         for one in results:
             if one.failure is not None:
-                tally.failures.setdefault(one.failure, Group()).add(one.item.name)
+                gather(tally.failures, one, one.failure)
                 continue
             tally.stored += 1
             tally.size += one.item.size
             if one.warning is not None:
-                tally.warnings.setdefault(one.warning, Group()).add(one.item.name)
+                gather(tally.warnings, one, one.warning)
         failed = sum(group.count for group in tally.failures.values())
         text = f"{tally.stored:,} of {run.found:,}" + (f", {failed:,} failed" if failed else "")
         sent = sum(one.item.size for one in results)
@@ -310,7 +324,8 @@ def show(tally: Tally, *, resumable: bool) -> None:
         if groups:
             out.print(f"\n{title} by reason:")
             for reason, group in sorted(groups.items(), key=lambda pair: -pair[1].count):
-                out.print(f"{plural(group.count, 'instance')}: {reason}", markup=False, soft_wrap=True)
+                text = group.text if group.alike else reason
+                out.print(f"{plural(group.count, 'instance')}: {text}", markup=False, soft_wrap=True)
                 for name in group.names:
                     out.print(f"    {name}", markup=False, soft_wrap=True)
                 if group.count > len(group.names):

@@ -60,6 +60,16 @@ def test_failures_are_grouped_by_reason_and_make_exit_code_1(server: FakeServer,
     assert "3.dcm" in result.output
 
 
+def test_reasons_that_differ_in_numbers_are_one_group(server: FakeServer, run: Run, folder: Path) -> None:
+    server.failures = {
+        "1.2.1": (0xC000, "Truncated: (7FE0,0010) at offset 1488 declares 8192 bytes."),
+        "1.2.2": (0xC000, "Truncated: (0040,A730) at offset 790 declares 5 bytes."),
+    }
+    assert "2 instances: 0xC000: Truncated: … at offset … declares … bytes." in run("store", folder).output
+    del server.failures["1.2.1"]
+    assert "1 instance: 0xC000: Truncated: (0040,A730) at offset 790 declares 5 bytes." in run("store", folder).output
+
+
 def test_a_file_without_uid_gets_its_own_answer(server: FakeServer, run: Run, folder: Path) -> None:
     result = run("store", folder, folder / "readme.txt")
     assert result.exit_code == 1
