@@ -162,7 +162,8 @@ def read(
     filled = len(buf)
     need = 12
     step = FIRST_WINDOW
-    skipped = elements = 0
+    skipped = elements = 0  # bytes of bulk data; elements of data sets that are complete, or were left out of order
+    ordered_from = start
 
     # The data set that is being read, the Sequences around it, and whether the next thing is an Item.
     current: Attributes = {}
@@ -374,7 +375,8 @@ def read(
                         )
                     if tag <= last:
                         shuffled = True
-                        elements += 1
+                        elements += min(len(current), (base + at - skipped - ordered_from) // 8)
+                        ordered_from = base + at - skipped
                         remarks.add(text, _NOT_ASCENDING)
                     stack.append(
                         _Sequence(
@@ -405,7 +407,7 @@ def read(
                     remarks.add(text, "a Sequence holds no Items; kept as UN")
                     name = "UN"
 
-            if name in WORDS:
+            if name in WORDS or (foreign and big_endian and length > threshold and _LITTLE[name][2]):
                 if length == 0:
                     current[text] = {"vr": name}
                 elif pixels or length > threshold or length == UNDEFINED:
@@ -416,7 +418,9 @@ def read(
                         )
                         length = fragments.end - base - begin
                         stop = fragments.after - base
-                    bulk = Bulk(base + begin, length, name, fragments is not None)
+                    # UN among big endian elements is little endian: nobody is to swap it.
+                    stored = "UN" if foreign and big_endian else name
+                    bulk = Bulk(base + begin, length, stored, fragments is not None)
                     if pixels:
                         result.pixels = PixelElement(text, bulk, fragments)
                         bulkdata["pixeldata"] = bulk
@@ -442,56 +446,49 @@ def read(
                     charset = character_set(terms_of(buf[begin:stop]), limits.default_character_set)
                     if charset.remark:
                         remarks.add(text, charset.remark)
-            if entry is None:
-                if tag <= last:
-                    shuffled = True
-                    elements += 1
-                    remarks.add(text, _NOT_ASCENDING)
-                last = tag
-                at = stop
-                continue
 
-        # The straight path, from here for both.
-        name, decode, may_be_bulk = entry
-        stop = begin + length
-        if length == 0:
-            current[text] = {"vr": name}
-        elif may_be_bulk and length > threshold:
-            if stop > size - base:
-                truncated(text, base + at, length, size - base - begin)
-            key = "".join(f"{level.text}/{len(level.items)}/" for level in stack) + text
-            bulkdata[key] = Bulk(base + begin, length, name)
-            current[text] = {"vr": name, "BulkDataURI": f"bulkdata/{key}"}
-            skipped += length
-        else:
-            if stop > filled:
+        if entry is not None:
+            name, decode, may_be_bulk = entry
+            stop = begin + length
+            if length == 0:
+                current[text] = {"vr": name}
+            elif may_be_bulk and length > threshold:
                 if stop > size - base:
-                    if not stack and trailer.harmless(base + at, last):
-                        remarks.add("", _BEHIND)
-                        break
                     truncated(text, base + at, length, size - base - begin)
-                need = stop - at
-                continue
-            if length > FIRST_WINDOW:
-                elements += buf.count(b"\\", begin, stop)
-                if ELEMENT_COST * elements > limits.max_header_bytes:
-                    raise OutOfResources(
-                        f"({text[:4]},{text[4:]}) has more values than max_header_bytes ({limits.max_header_bytes})"
-                        " allows."
-                    )
-            try:
-                values = decode(buf[begin:stop], charset, notes)
-                current[text] = {"vr": name, "Value": values} if values else {"vr": name}
-            except WrongLength:
-                remarks.add(text, f"{length} bytes are not a whole number of values of VR {name}; kept as UN")
-                current[text] = {"vr": "UN", "InlineBinary": inline_binary(buf[begin:stop])}
-            if notes:
-                for note in notes:
-                    remarks.add(text, note)
-                notes.clear()
+                key = "".join(f"{level.text}/{len(level.items)}/" for level in stack) + text
+                bulkdata[key] = Bulk(base + begin, length, name)
+                current[text] = {"vr": name, "BulkDataURI": f"bulkdata/{key}"}
+                skipped += length
+            else:
+                if stop > filled:
+                    if stop > size - base:
+                        if not stack and trailer.harmless(base + at, last):
+                            remarks.add("", _BEHIND)
+                            break
+                        truncated(text, base + at, length, size - base - begin)
+                    need = stop - at
+                    continue
+                if length > FIRST_WINDOW:
+                    elements += buf.count(b"\\", begin, stop)
+                    if ELEMENT_COST * elements > limits.max_header_bytes:
+                        raise OutOfResources(
+                            f"({text[:4]},{text[4:]}) has more values than max_header_bytes ({limits.max_header_bytes})"
+                            " allows."
+                        )
+                try:
+                    values = decode(buf[begin:stop], charset, notes)
+                    current[text] = {"vr": name, "Value": values} if values else {"vr": name}
+                except WrongLength:
+                    remarks.add(text, f"{length} bytes are not a whole number of values of VR {name}; kept as UN")
+                    current[text] = {"vr": "UN", "InlineBinary": inline_binary(buf[begin:stop])}
+                if notes:
+                    for note in notes:
+                        remarks.add(text, note)
+                    notes.clear()
         if tag <= last:
             shuffled = True
-            elements += 1
+            elements += min(len(current), (base + at - skipped - ordered_from) // 8)
+            ordered_from = base + at - skipped
             remarks.add(text, _NOT_ASCENDING)
         last = tag
         at = stop
