@@ -127,7 +127,7 @@ def _person_name(number: int, name: Any) -> str:
         if value:
             components = zip(_COMPONENTS, value.split("^", len(_COMPONENTS) - 1), strict=False)
             inner = "".join(f"<{component}>{_escape(part)}</{component}>" for component, part in components if part)
-            text += f"<{group}>{inner}</{group}>"
+            text += f"<{group}>{inner}</{group}>" if inner else ""
     return f'<PersonName number="{number}">{text}</PersonName>' if text else f'<PersonName number="{number}"/>'
 
 
@@ -350,7 +350,8 @@ def _value(text: str, element: _Element) -> Any:
         return text.upper()
     try:
         if vr in _INTEGERS:
-            return int(text[:32])
+            integer = int(text[:32])
+            return integer if abs(integer) <= 2**53 else str(integer)
         if vr in _FLOATS:
             number = float(_FROM_XSD.get(text, text))
             if math.isnan(number):
@@ -382,22 +383,23 @@ def _settled(data_set: _DataSet) -> Attributes:
     """Give private elements their blocks (PS3.5 §7.8.1); return the attributes in ascending order."""
     attributes = data_set.attributes
     if data_set.private:
-        blocks = {
-            (tag[:4], (element.get("Value") or (None,))[0]): tag[6:]
-            for tag, element in attributes.items()
-            if tag[3] in "13579BDF" and tag[4:6] == "00" and tag[6:] >= "10"
-        }
+        blocks: dict[tuple[str, str], list[str]] = {}
+        for tag, element in attributes.items():
+            if tag[3] in "13579BDF" and tag[4:6] == "00" and tag[6:] >= "10" and "Value" in element:
+                blocks.setdefault((tag[:4], element["Value"][0]), []).append(tag[6:])
         taken = {(tag[:4], tag[6:] if tag[4:6] == "00" else tag[4:6]) for tag in attributes}
-        for element, creator, made in data_set.private:
-            group = element[:4]
-            block = blocks.get((group, creator))
+        for name, creator, made in data_set.private:
+            group, low = name[:4], name[4:]
+            mine = blocks.setdefault((group, creator), [])
+            # One element twice: its creator had two blocks
+            block = next((each for each in mine if f"{group}{each}{low}" not in attributes), None)
             if block is None:
                 free = (f"{number:02X}" for number in range(0x10, 0x100))
                 block = next((each for each in free if (group, each) not in taken), None)
                 if block is None:
                     raise CannotUnderstand(f"Group {group} has more private creators than blocks.")
-                blocks[group, creator] = block
+                mine.append(block)
                 taken.add((group, block))
                 attributes[f"{group}00{block}"] = {"vr": "LO", "Value": [creator]}
-            attributes[f"{group}{block}{element[4:]}"] = made
+            attributes[f"{group}{block}{low}"] = made
     return dict(sorted(attributes.items()))
