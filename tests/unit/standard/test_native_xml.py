@@ -213,13 +213,14 @@ def read(inner: str, root: str = "<NativeDicomModel>") -> Attributes:
             '<DicomAttribute tag="00091001" vr="LO"><Value>a</Value></DicomAttribute>'
             '<DicomAttribute tag="00091202" vr="LO"><Value>b</Value></DicomAttribute>'
             '<DicomAttribute tag="00090001" vr="LO" privateCreator="New"><Value>c</Value></DicomAttribute>'
-            '<DicomAttribute tag="00090001" vr="LO" privateCreator="Old"><Value>d</Value></DicomAttribute>'
+            '<DicomAttribute tag="00090005" vr="LO" privateCreator="Old"><Value>d</Value></DicomAttribute>'
             '<DicomAttribute tag="00090003" vr="LO" privateCreator="Newer"><Value>e</Value></DicomAttribute>',
             {
                 "00090010": {"vr": "LO", "Value": ["Old"]},
                 "00090011": {"vr": "LO", "Value": ["New"]},
                 "00090013": {"vr": "LO", "Value": ["Newer"]},
-                "00091001": {"vr": "LO", "Value": ["d"]},
+                "00091001": {"vr": "LO", "Value": ["a"]},
+                "00091005": {"vr": "LO", "Value": ["d"]},
                 "00091101": {"vr": "LO", "Value": ["c"]},
                 "00091202": {"vr": "LO", "Value": ["b"]},
                 "00091303": {"vr": "LO", "Value": ["e"]},
