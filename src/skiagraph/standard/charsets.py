@@ -42,6 +42,7 @@ _G1: Final[dict[bytes, str]] = {
     b"\x1b-b": "iso8859_15",
     b"\x1b$)A": "gb2312",
 }
+_UNDECLARED: Final = "text is not ASCII, but no Specific Character Set says what it is"
 _NOT_IN_G1: Final = frozenset({"iso2022_jp", "iso2022_jp_2"})
 
 _ESCAPE: Final = re.compile(rb"\x1b(?:\$[()][A-Z]|\$[@AB]|[()-][A-Za-z])")
@@ -58,12 +59,12 @@ class CharacterSet:
     def __init__(self, terms: tuple[str, ...], default: CharacterSet | None = None) -> None:
         known, unknown = _normalised(terms)
         self.terms = terms
-        self.escapes = len(known) > 1 or known[0].startswith("ISO 2022")
+        self.escapes = len(known) > 1 or known[0].startswith("ISO 2022") or bool(default and default.escapes)
         """Bytes below 0x80 may be anything: a value is ASCII only if it has no escape sequence too."""
         self.remark = "the Specific Character Set is not one that is known" if unknown else None
         """What is wrong with the terms; None when nothing is."""
         self._codec = None if known[0] in _NONE else _CODECS[known[0]]
-        self._default = default
+        self._default = default if len(known) == 1 and known[0] in _NONE else None
 
     def decode(self, raw: bytes, *, person_name: bool = False) -> tuple[str, str | None]:
         """Decode a whole value field, backslashes included, which afterwards separate values.
@@ -73,6 +74,9 @@ class CharacterSet:
         tuple
             The text, and a remark when it may not be what was meant; else None.
         """
+        if self._default is not None:
+            text, trouble = self._default.decode(raw, person_name=person_name)
+            return text, trouble or (None if raw.isascii() else _UNDECLARED)
         if self.escapes and b"\x1b" in raw:
             return self._decode_escaped(raw, person_name)
         if self._codec is None:
@@ -83,14 +87,10 @@ class CharacterSet:
         """Decode text for which nothing but ASCII is declared."""
         if raw.isascii():
             return raw.decode("ascii"), None
-        remark = "text is not ASCII, but no Specific Character Set says what it is"
-        if self._default is not None:
-            text, trouble = self._default.decode(raw)
-            return text, trouble or remark
         try:
-            return raw.decode("utf-8"), remark
+            return raw.decode("utf-8"), _UNDECLARED
         except UnicodeDecodeError:
-            return raw.decode("latin-1"), remark
+            return raw.decode("latin-1"), _UNDECLARED
 
     def _decode_escaped(self, raw: bytes, person_name: bool) -> tuple[str, str | None]:
         """Decode with code extensions (PS3.5 §6.1.2.5): G0 and G1 change by escape sequence.
