@@ -1,0 +1,275 @@
+"""services.search: PS3.18 §10.6.3, against an index that answers what the test says."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import orjson
+import pytest
+
+from skiagraph.errors import BadRequest, NoAcceptableRepresentation
+from skiagraph.index.base import Found, Match
+from skiagraph.services.archive import Archive
+from skiagraph.services.search import TRANSACTIONS
+from skiagraph.settings import Settings
+from skiagraph.standard.matching import Search
+from skiagraph.standard.native_xml import from_xml
+from skiagraph.values import Level, ResourcePath
+from skiagraph.wire.message import Request, Response
+
+BASE = "https://pacs.example/dicom-web"
+JSON, XML = "application/dicom+json", 'multipart/related; type="application/dicom+xml"'
+REMAINING = f"299 {BASE}: There are 7 additional results that can be requested"
+
+
+def match(uid: str, before: bytes = b"{", after: bytes = b"}") -> Match:
+    return Match(ResourcePath(uid), before, after)
+
+
+FULL = match("1.2", b'{"00080061":{"vr":"CS","Value":["CT"]},', b',"0020000D":{"vr":"UI","Value":["1.2"]}}')
+
+
+@dataclass
+class Index:
+    """Gives chunks of matches to any search, and keeps what was asked."""
+
+    chunks: list[list[Match]] = field(default_factory=list)
+    remaining: int = 0
+    total: int | None = None
+    asked: list[Search] = field(default_factory=list)
+    closed: bool = False
+    broken: bool = False
+
+    async def search(self, search: Search) -> Found:
+        self.asked.append(search)
+        return Found(self._matches(), not any(self.chunks), self.remaining, self.total)
+
+    async def _matches(self) -> AsyncIterator[Sequence[Match]]:
+        try:
+            for chunk in self.chunks:
+                yield chunk
+            if self.broken:
+                raise OSError("the disk is gone")
+        finally:
+            self.closed = True
+
+
+async def body(response: Response) -> bytes:
+    assert response.body is not None
+    if isinstance(response.body, bytes):
+        assert response.length == len(response.body)
+        return response.body
+    return b"".join([bytes(chunk) async for chunk in response.body])
+
+
+def ask(
+    index: Index, template: str = "/studies", query: str = "", accept: str | None = JSON, **settings: Any
+) -> tuple[Response, bytes]:
+    row = next(row for row in TRANSACTIONS if row.template == template)
+    parameters = {name: uid for name, uid in (("study", "1.2"), ("series", "1.3")) if f"{{{name}}}" in template}
+    path = template.format(**parameters)
+    headers = {} if accept is None else {"accept": accept}
+    request = Request("GET", path, query, headers, parameters, BASE, body=cast("Any", None))
+    archive = Archive(Settings(**settings), cast("Any", None), cast("Any", index), cast("Any", None))
+
+    async def run() -> tuple[Response, bytes]:
+        response = await row.handler(archive, request)
+        assert response.status in row.statuses
+        return response, b"" if response.body is None else await body(response)
+
+    return asyncio.run(run())
+
+
+def header(response: Response, name: str) -> list[str]:
+    assert all(key == key.lower() and value.isascii() and value.isprintable() for key, value in response.headers)
+    return [value for key, value in response.headers if key == name]
+
+
+@pytest.mark.parametrize(
+    ("template", "level", "study", "series"),
+    [
+        ("/studies", Level.STUDY, None, None),
+        ("/studies/{study}/series", Level.SERIES, "1.2", None),
+        ("/studies/{study}/instances", Level.INSTANCE, "1.2", None),
+        ("/series", Level.SERIES, None, None),
+        ("/studies/{study}/series/{series}/instances", Level.INSTANCE, "1.2", "1.3"),
+        ("/instances", Level.INSTANCE, None, None),
+        ("/series/{series}/instances", Level.INSTANCE, None, "1.3"),
+    ],
+)
+def test_resources(template: str, level: Level, study: str | None, series: str | None) -> None:
+    """Table 10.6.1-1, and the additional path of Annex H."""
+    index = Index()
+    ask(index, template, "PatientID=7")
+    (search,) = index.asked
+    assert (search.level, search.study_instance_uid, search.series_instance_uid) == (level, study, series)
+    assert len(search.conditions) == 1
+
+
+@pytest.mark.parametrize(
+    "chunks", [[[FULL]], [[FULL, match("1.3")], [match("1.4")]], [[FULL], [], [match("1.3")], [match("1.4")]]]
+)
+def test_json(chunks: list[list[Match]]) -> None:
+    response, content = ask(Index(chunks))
+    assert response.status == 200
+    assert header(response, "content-type") == [JSON]
+    assert header(response, "vary") == ["Accept"]
+    results = orjson.loads(content)
+    assert results[0] == {
+        "00080061": {"vr": "CS", "Value": ["CT"]},
+        "00081190": {"vr": "UR", "Value": [f"{BASE}/studies/1.2"]},
+        "0020000D": {"vr": "UI", "Value": ["1.2"]},
+    }
+    assert list(results[0]) == sorted(results[0])
+    assert [result["00081190"]["Value"][0] for result in results] == [
+        f"{BASE}/{each.path}" for chunk in chunks for each in chunk
+    ]
+    assert isinstance(response.body, bytes) == (len(chunks) == 1), "what is there already goes out in one piece"
+
+
+@pytest.mark.parametrize("chunks", [[[FULL]], [[FULL, match("1.3")], [match("1.4")]]])
+def test_xml(chunks: list[list[Match]]) -> None:
+    response, content = ask(Index(chunks), accept=XML)
+    (content_type,) = header(response, "content-type")
+    assert content_type.startswith('multipart/related; type="application/dicom+xml"; boundary=')
+    boundary = content_type.partition("boundary=")[2].encode()
+    first, *parts, last = (b"\r\n" + content).split(b"\r\n--" + boundary)
+    assert (first, last.strip()) == (b"", b"--")
+    documents = []
+    for part in parts:
+        head, _, document = part.partition(b"\r\n\r\n")
+        assert b"Content-Type: application/dicom+xml" in head
+        assert b"Content-Length: %d" % len(document) in head
+        documents.append(from_xml(document))
+    assert [document["00081190"]["Value"][0] for document in documents] == [
+        f"{BASE}/{each.path}" for chunk in chunks for each in chunk
+    ]
+    assert documents[0]["00080061"] == {"vr": "CS", "Value": ["CT"]}
+
+
+@pytest.mark.parametrize(
+    ("accept", "empty_search", "status", "content"),
+    [
+        pytest.param(JSON, "200", 200, b"[]", id="newer editions"),
+        pytest.param(JSON, "204", 204, b"", id="8.3.4.4.1"),
+        pytest.param(XML, "200", 204, b"", id="no multipart without parts"),
+    ],
+)
+def test_empty(accept: str, empty_search: str, status: int, content: bytes) -> None:
+    response, found = ask(Index(), accept=accept, empty_search=empty_search)
+    assert (response.status, found) == (status, content)
+    assert bool(header(response, "content-type")) == bool(content)
+
+
+@pytest.mark.parametrize(
+    ("accept", "expected"),
+    [
+        pytest.param(None, JSON, id="no header"),
+        pytest.param("*/*", JSON, id="anything"),
+        pytest.param("application/json", "application/json", id="JSON by its other name"),
+        pytest.param("application/dicom+json, application/json", JSON, id="dicomweb-client"),
+        pytest.param(
+            "application/dicom+json, multipart/related; type=application/octet-stream; transfer-syntax=*",
+            JSON,
+            id="OHIF#3726",
+        ),
+    ],
+)
+def test_accept(accept: str | None, expected: str) -> None:
+    response, _ = ask(Index([[FULL]]), accept=accept)
+    assert header(response, "content-type") == [expected]
+
+
+def test_accept_parameter() -> None:
+    response, _ = ask(Index([[FULL]]), query="accept=application/json", accept="*/*")
+    assert header(response, "content-type") == ["application/json"]
+    assert header(response, "warning") == []
+
+
+def test_not_acceptable() -> None:
+    with pytest.raises(NoAcceptableRepresentation):
+        ask(Index([[FULL]]), accept="image/png")
+    with pytest.raises(NoAcceptableRepresentation):
+        ask(Index([[FULL]]), accept=None, strict_accept=True)
+
+
+def test_more_results() -> None:
+    """§8.3.4.4.1."""
+    response, _ = ask(
+        Index([[FULL]], remaining=7, total=10), query="PatientName=M%C3%BCller*&limit=1&offset=2&&fuzzymatching=true"
+    )
+    assert header(response, "warning") == [REMAINING]
+    assert header(response, "x-total-count") == ["10"]
+    assert header(response, "link") == [
+        f'<{BASE}/studies?PatientName=M%C3%BCller*&limit=1&fuzzymatching=true&offset=3>; rel="next"'
+    ]
+
+
+def test_no_more_results() -> None:
+    response, _ = ask(Index([[FULL]], total=1), query="limit=1")
+    assert (header(response, "warning"), header(response, "link")) == ([], [])
+
+
+def test_limit_0() -> None:
+    """A next page of nothing would be asked for without end."""
+    response, content = ask(Index(remaining=7, total=7), query="limit=0")
+    assert (response.status, content) == (200, b"[]")
+    assert header(response, "warning") == [REMAINING]
+    assert header(response, "link") == []
+
+
+def test_limit_of_the_server() -> None:
+    index = Index([[FULL]], remaining=7, total=8)
+    response, _ = ask(index, query="StudyDate=2020.01.01-", max_search_results=1)
+    assert index.asked[0].limit == 1
+    assert header(response, "link") == [f'<{BASE}/studies?StudyDate=2020.01.01-&offset=1>; rel="next"']
+
+
+def test_warnings_have_a_field_each() -> None:
+    response, _ = ask(Index([[FULL]], remaining=7, total=8), query="foo=1&limit=1&Modality=CT")
+    assert header(response, "warning") == [
+        REMAINING,
+        f"299 {BASE}: Unknown parameters were ignored: foo.",
+        f"299 {BASE}: Attributes below the level of the results were ignored: Modality (use ModalitiesInStudy).",
+    ]
+
+
+def test_hostile_query_stays_in_its_place() -> None:
+    response, _ = ask(Index([[FULL]], remaining=7, total=8), query='x=">\r\nSet-Cookie: a=bÃ©<&limit=1')
+    (link,) = header(response, "link")
+    assert link == f'<{BASE}/studies?x=%22%3E%0D%0ASet-Cookie:%20a=b%C3%A9%3C&limit=1&offset=1>; rel="next"'
+
+
+def test_bad_request() -> None:
+    index = Index()
+    with pytest.raises(BadRequest):
+        ask(index, query="limit=x")
+    with pytest.raises(BadRequest, match="at most 1"):
+        ask(index, query="PatientID=1&StudyID=2", max_query_conditions=1)
+    assert index.asked == []
+
+
+def test_failure_while_streaming_breaks_the_answer() -> None:
+    index = Index([[FULL], [match("1.3")]], broken=True)
+    with pytest.raises(OSError, match="gone"):
+        ask(index)
+    assert index.closed
+
+
+def test_abandoned_answer_lets_go_of_the_index() -> None:
+    index = Index([[FULL], [match("1.3")], [match("1.4")]])
+
+    async def run() -> None:
+        row = TRANSACTIONS[0]
+        request = Request("GET", "/studies", "", {}, {}, BASE, body=cast("Any", None))
+        archive = Archive(Settings(), cast("Any", None), cast("Any", index), cast("Any", None))
+        response = await row.handler(archive, request)
+        stream = cast("Any", response.body)
+        await anext(stream)
+        await stream.aclose()
+
+    asyncio.run(run())
+    assert index.closed
