@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -101,6 +104,8 @@ def welcome(settings: Settings) -> str:
     base = local_url(settings)
     here = base.removesuffix(settings.base_path)
     option = "" if base == console.DEFAULT_URL else f" --url {base}"
+    # `make serve` runs the command out of .venv, which is on nobody's path.
+    command = "skiagraph" if shutil.which("skiagraph") else os.path.relpath(sys.argv[0])
     lines = [
         f"skiagraph serves DICOMweb on {base}",
         *([f"  seen by clients as {settings.public_url}"] if settings.public_url else []),
@@ -111,8 +116,8 @@ def welcome(settings: Settings) -> str:
         f"  curl '{base}/studies?ModalitiesInStudy=CT&includefield=StudyDescription'",
         f"  curl '{base}/instances?limit=1'",
         f"  curl --data-binary @image.dcm -H 'Content-Type: application/dicom' {base}/studies",
-        f"  skiagraph search{option}",
-        f"  skiagraph store FOLDER{option}",
+        f"  {command} search{option}",
+        f"  {command} store FOLDER{option}",
         f"  curl {here}/readyz",
         "",
         "Documentation: docs/ beside the source, starting with docs/tutorial/first-steps.md. Stop with Ctrl-C.",

@@ -304,10 +304,10 @@ def _display() -> Progress:
 def show(tally: Tally, *, resumable: bool) -> None:
     """Print the summary."""
     out = console.out()
-    rate = f"{tally.stored / tally.seconds:,.0f} per second" if tally.seconds > 0.1 and tally.stored else ""
+    speed = f"{amount(tally.size / tally.seconds)} per second" if tally.seconds > 0.1 and tally.stored else ""
     table = Table("", "instances", "", box=None, show_header=False, pad_edge=False)
     table.columns[1].justify = "right"
-    table.add_row("stored", f"{tally.stored:,}", ", ".join(filter(None, (amount(tally.size), rate))))
+    table.add_row("stored", f"{tally.stored:,}", ", ".join(filter(None, (amount(tally.size), speed))))
     if tally.known:
         table.add_row("sent before", f"{tally.known:,}", "unchanged since the server acknowledged them")
     warned = sum(group.count for group in tally.warnings.values())

@@ -30,5 +30,12 @@ def test_the_welcome_says_where_and_what_to_try() -> None:
     assert "--url" not in text
 
 
-def test_commands_name_the_server_when_it_is_not_the_default_one() -> None:
+def test_commands_name_the_server_when_it_is_not_the_default_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda _name: "/usr/bin/skiagraph")
     assert "skiagraph search --url http://127.0.0.1:9000/dicom-web" in welcome(Settings(port=9000))
+
+
+def test_a_command_that_is_not_on_the_path_is_named_by_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda _name: None)
+    monkeypatch.setattr("sys.argv", [".venv/bin/skiagraph"])
+    assert "  .venv/bin/skiagraph search\n" in welcome(Settings())
