@@ -171,6 +171,8 @@ def _uid_list(tag: str, values: tuple[str, ...]) -> Clause | None:
         if not all(map(is_uid, values)):
             return None
         return _any_of(Clause(("contains", "studies.sop_classes"), (f'"{value}"',), True) for value in values)
+    if len(values) == 1 and tag in _TEXT:
+        return Clause(("eq", _TEXT[tag]), values, True)
     return Clause(("in", _TEXT[tag]), (orjson.dumps(values).decode(),), True) if tag in _TEXT else None
 
 

@@ -18,7 +18,7 @@ from skiagraph.errors import CannotUnderstand, MissingIdentifier
 from skiagraph.index import answers
 from skiagraph.index.base import NewInstance
 from skiagraph.index.schema import NO_NUMBER
-from skiagraph.standard import date_time, person_name
+from skiagraph.standard import date_time, dicom_json, person_name
 from skiagraph.standard.attributes import COMPUTED, level_of
 from skiagraph.standard.header import Bulk, Header, PixelData
 from skiagraph.standard.matching import number
@@ -33,6 +33,7 @@ _MAX_TEXT = 1024  # characters; what is longer is compared by the reference pred
 _MAX_ELEMENT = 64 * 2**10  # bytes as JSON; what is longer is left to the document of the Instance
 _TIMEZONE = "00080201"
 _VERSIONS = 2**128
+_LARGEST = 2**63 - 1
 
 _levels: dict[str, Level] = {}
 
@@ -85,8 +86,8 @@ def prepare(new: NewInstance) -> Prepared:
     )
     study, series = split(attributes)
     try:
-        document = orjson.dumps(attributes)
-        study_json, series_json = orjson.dumps(study), orjson.dumps(series)
+        document = dicom_json.encode(attributes)
+        study_json, series_json = dicom_json.encode(study), dicom_json.encode(series)
         answer = answers.instance_answer(attributes, header.transfer_syntax_uid)
     except orjson.JSONEncodeError as error:
         raise CannotUnderstand(f"The header can not be written as JSON: {error}.") from error
@@ -106,14 +107,14 @@ def prepare(new: NewInstance) -> Prepared:
         int(header.has_preamble),
         new.prefix_digest,
         new.dataset_digest,
-        pixels.frames,
+        min(pixels.frames, _LARGEST),  # what a hostile header claims may exceed 64 bits
         pixels.tag,
         pixels.vr,
         pixels.offset,
         pixels.length,
         int(pixels.encapsulated),
         int(pixels.video),
-        pixels.frame_bits,
+        min(pixels.frame_bits, _LARGEST),
         pixels.problem,
         new.stored_at,
         _digest(study_json),

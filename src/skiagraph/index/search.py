@@ -193,7 +193,8 @@ class Searching:
             exact: list[Shape] = []
             residual = []
             for condition in conditions:
-                found = clause(condition)
+                # A key below the level of the results has no column here; it is held against what is absent.
+                found = clause(condition) if level_of(first_tag(condition)) is level else None
                 if found is None:
                     residual.append(condition)
                     continue
@@ -381,6 +382,7 @@ class Searching:
         """Return the top-level tags to return beyond the tables: asked for, or match keys."""
         table = {key.tag for level in self._tables for key in RETURN_KEYS[level]}
         table |= {"0020000D", "0020000E", "00080018", answers.RETRIEVE_URL}
+        table.discard(answers.REQUEST_ATTRIBUTES)  # of which the table has only two keys
         tags = [path[0] for path in self._search.include if path[0] not in table or len(path) > 1]
         for condition in self._search.conditions:
             tag = first_tag(condition)

@@ -6,7 +6,7 @@ Joins go upwards only (Instance → Series → Study): a result is one row, howe
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Literal, TypeAlias
 
@@ -83,6 +83,10 @@ def select(form: Form, place: Place) -> str:
 @lru_cache(maxsize=512)
 def count(form: Form) -> str:
     """Return the statement that counts all rows."""
+    needed = {level for level, shapes, _ in form.shapes if shapes}
+    if form.by_number:
+        needed.add(Level.SERIES)
+    form = replace(form, brief=frozenset(needed), documents=False)
     return _compile(sa.select(sa.func.count()).select_from(_from(form)).where(*_where(form)))
 
 

@@ -8,7 +8,7 @@ from hashlib import blake2b
 from typing import Any
 
 from skiagraph.index.base import NewInstance
-from skiagraph.standard.header import Bulk, Header, PixelData
+from skiagraph.standard.header import MULTI_FRAGMENT, Bulk, Header, PixelData
 from skiagraph.values import Attributes
 
 EXPLICIT_LE = "1.2.840.10008.1.2.1"
@@ -88,7 +88,15 @@ def header(
         pixels = PixelData("7FE00010", "OW", 2000, 524_288, False, 1, frame_bits=524_288 * 8)
     else:
         flat = array("Q", itertools.chain.from_iterable(spans))
-        pixels = PixelData("7FE00010", "OB", 2000, 8 + sum(span[1] for span in spans), True, len(spans), spans=flat)
+        pixels = PixelData(
+            "7FE00010",
+            "OB",
+            2000,
+            8 + sum(8 + length % MULTI_FRAGMENT for _, length in spans),
+            True,
+            len(spans),
+            spans=flat,
+        )
     places = {"pixeldata": Bulk(pixels.offset, pixels.length, pixels.vr, pixels.encapsulated)} | (bulkdata or {})
     return Header(transfer_syntax_uid, 400, True, {}, attributes, places, pixels)
 
