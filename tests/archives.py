@@ -5,16 +5,21 @@ from __future__ import annotations
 import asyncio
 import email.policy
 import gzip
+import io
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.parser import BytesParser
 from pathlib import Path
 from typing import Any
 
+import pydicom
 from blake3 import blake3
+from pydicom.dataset import Dataset
+from pydicom.encaps import encapsulate
 
+import dicom_files
 from skiagraph import app
 from skiagraph.errors import codes
 from skiagraph.http.router import Router
@@ -165,6 +170,20 @@ class Given:
             answer.body = bytes(response.body)
         assert response.length in (None, len(answer.body)), "Content-Length is that of the body"
         return answer
+
+
+def compressed(frames: Sequence[bytes], syntax: str, *, fragments: int = 1, **changes: Any) -> bytes:
+    """A PS3.10 file with frames that are taken for compressed."""
+    data: Dataset = dicom_files.ct(NumberOfFrames=len(frames), PixelData=b"", **changes)
+    data.PixelData = encapsulate(list(frames), fragments_per_frame=fragments)
+    data["PixelData"].VR = "OB"
+    data["PixelData"].is_undefined_length = True
+    return dicom_files.part10(data, syntax)
+
+
+def read(body: bytes) -> Dataset:
+    """Read a PS3.10 file, which has to have all that belongs to one."""
+    return pydicom.dcmread(io.BytesIO(body))
 
 
 @contextmanager
