@@ -386,7 +386,7 @@ class Searching:
         tags = [path[0] for path in self._search.include if path[0] not in table or len(path) > 1]
         for condition in self._search.conditions:
             tag = first_tag(condition)
-            if not isinstance(condition, matching.Private) and (tag not in table or isinstance(condition, InSequence)):
+            if not isinstance(condition, matching.Private) and tag not in table:
                 tags.append(tag)
         if self._search.include_all:
             tags.append(answers.REQUEST_ATTRIBUTES)  # whole, not only the keys of the table
@@ -440,7 +440,7 @@ def _list(vr: str, values: str) -> dict[str, Any]:
 def _matching_items(element: dict[str, Any], condition: InSequence) -> dict[str, Any]:
     """Reduce a Sequence to the Items that satisfy the condition (PS3.4 C.2.2.2.6)."""
     items = [item for item in element.get("Value", ()) if matching.matches(condition.conditions, item)]
-    return {**element, "Value": items} if items else {"vr": "SQ"}
+    return {"vr": "SQ", "Value": items} if items else {"vr": "SQ"}
 
 
 def _is_own(tag: str) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from skiagraph.index.base import NewInstance, Outcome, Policy
-from skiagraph.standard import date_time, matching
+from skiagraph.standard import date_time, dictionary, matching
 from skiagraph.standard.attributes import (
     COMPUTED,
     REQUEST_ATTRIBUTES_KEYS,
@@ -15,7 +15,7 @@ from skiagraph.standard.attributes import (
     level_of,
     searched_levels,
 )
-from skiagraph.standard.matching import AnyOf, Condition, DateTimeRange, Private, Search
+from skiagraph.standard.matching import AnyOf, Condition, DateTimeRange, InSequence, Private, Search
 from skiagraph.values import Attributes, Level, ResourcePath
 
 _NO_NUMBER = 2**63 - 1
@@ -133,6 +133,19 @@ class IndexModel:
                     found.setdefault(key.tag, element) if key.tag[:6] == "002000" else found.update({key.tag: element})
                 elif key.type != "C":
                     found.setdefault(key.tag, {"vr": key.vr})
+        table = {key.tag for level in levels for key in RETURN_KEYS[level]} | {"0020000D", "0020000E", "00080018"}
+        for condition in search.conditions:  # match keys are returned
+            tag = _first_tag(condition)
+            if level_of(tag) > search.level or isinstance(condition, Private):
+                continue
+            element = sets[level_of(tag)].get(tag, {"vr": dictionary.vr_of(int(tag, 16))})
+            if tag not in table or tag == "00400275":  # of which the table has only two keys
+                found[tag] = element
+        for condition in search.conditions:
+            if isinstance(condition, InSequence) and condition.path[0] in found:
+                element = found[condition.path[0]]
+                items = [item for item in element.get("Value", ()) if matching.matches(condition.conditions, item)]
+                found[condition.path[0]] = {"vr": "SQ", "Value": items} if items else {"vr": "SQ"}
         found.pop("00081190", None)
         return found
 
@@ -170,11 +183,14 @@ def _is_below(path: ResourcePath, parent: ResourcePath) -> bool:
     )
 
 
-def _level(condition: Condition, of_search: Level) -> Level:
+def _first_tag(condition: Condition) -> str:
     while isinstance(condition, Private | AnyOf):
         condition = condition.condition if isinstance(condition, Private) else condition.conditions[0]
-    path = condition.date_path if isinstance(condition, DateTimeRange) else condition.path
-    return min(level_of(path[0]), of_search)
+    return (condition.date_path if isinstance(condition, DateTimeRange) else condition.path)[0]
+
+
+def _level(condition: Condition, of_search: Level) -> Level:
+    return min(level_of(_first_tag(condition)), of_search)
 
 
 def _folded(below: Sequence[NewInstance], level: Level) -> Attributes:
