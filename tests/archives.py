@@ -107,7 +107,6 @@ class Given:
         for data in files:
             staged = blobs.stage()
             staged.write([data])
-            staged.seal()
             header = part10.read(
                 part10.BytesSource(data),
                 bulkdata_threshold=settings.bulkdata_threshold,

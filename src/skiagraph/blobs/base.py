@@ -29,8 +29,8 @@ class Staged(Protocol):
         """Read back what was written (a `standard.header.Source`)."""
         ...
 
-    def seal(self) -> None:
-        """Make the bytes durable; nothing can be written afterwards."""
+    def flush(self) -> None:
+        """Make what was written durable ahead of `publish`, which is then quick. For large blobs."""
         ...
 
     def discard(self) -> None:
@@ -50,12 +50,12 @@ class Opened(Protocol):
 
 
 class BlobStore(Protocol):
-    """Where blobs are. Store runs stage → write… → seal → publish → (the index commits) → settle."""
+    """Where blobs are. Store runs stage → write… → publish → (the index commits) → settle."""
 
     def stage(self) -> Staged: ...
 
     def publish(self, staged: Sequence[Staged]) -> None:
-        """Make sealed bytes durable under their keys, all of them in one go. Blocks.
+        """Make staged bytes durable under their keys, all of them in one go. Blocks.
 
         Until `settle`, a crash leaves a note so that `recover` can find blobs that no index entry names.
         """

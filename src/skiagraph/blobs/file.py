@@ -14,6 +14,7 @@ is settled: `recover` looks at no more than the folders since then, and never at
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import errno
 import fcntl
 import os
@@ -23,6 +24,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import cast
 
 from skiagraph.blobs.base import Chunk, Staged
 from skiagraph.errors import ArchiveError, ResourceNotFound, StorageFull
@@ -33,6 +35,7 @@ CHUNK = 2**20
 
 _NOWAIT = getattr(os, "RWF_NOWAIT", 0)
 _IOV_MAX = 1024
+_SYNC_FILE_RANGE_WRITE = 2
 _MARK_EVERY = 60.0  # seconds between notes of the low-water mark
 
 
@@ -47,11 +50,14 @@ class FileStaged:
         self._fd = store.create(self._path)
 
     def write(self, chunks: Sequence[Chunk]) -> None:
+        start = self.size
         try:
-            for start in range(0, len(chunks), _IOV_MAX):
-                self._write_some(list(chunks[start : start + _IOV_MAX]))
+            for first in range(0, len(chunks), _IOV_MAX):
+                self._write_some(list(chunks[first : first + _IOV_MAX]))
         except OSError as error:
             raise _meaning(error) from error
+        if self._store.durable:
+            _start_writing(self._fd, start, self.size - start)
 
     def _write_some(self, chunks: list[Chunk]) -> None:
         wanted = sum(map(len, chunks))
@@ -67,27 +73,35 @@ class FileStaged:
     def read_at(self, offset: int, length: int) -> bytes:
         return os.pread(self._fd, length, offset)
 
-    def seal(self) -> None:
+    def flush(self) -> None:
         try:
             if self._store.durable:
                 os.fdatasync(self._fd)
         except OSError as error:
             raise _meaning(error) from error
-        finally:
-            self._close()
+
+    def publish(self) -> Path:
+        """Give the file its name and make its bytes durable; return its folder, still to be flushed."""
+        path = self._path.with_suffix(".dcm")
+        self._path.rename(path)
+        # After the rename: one commit of the file system's journal then holds the file and its name.
+        self.flush()
+        self.close()
+        return path.parent
 
     def discard(self) -> None:
-        self._close()
+        self.close()
         self._path.unlink(missing_ok=True)
         self._store.forget(self.key)
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """Let go of the file; harmless a second time."""
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
 
     def __del__(self) -> None:
-        self._close()
+        self.close()
 
 
 class FileOpened:
@@ -211,12 +225,8 @@ class FileBlobStore:
             return os.open(path, flags, 0o640)
 
     def publish(self, staged: Sequence[Staged]) -> None:
-        folders = set()
         try:
-            for one in staged:
-                path = self.path(one.key)
-                path.with_suffix(".part").rename(path)
-                folders.add(path.parent)
+            folders = {one.publish() for one in staged if isinstance(one, FileStaged)}
             if self.durable:
                 for folder in folders:
                     _flush_folder(folder)
@@ -323,6 +333,25 @@ async def _stream(opened: FileOpened, span: ByteRange) -> AsyncIterator[Chunk]:
             offset += length
     finally:
         opened.close()
+
+
+def _load_sync_file_range() -> Callable[[int, int, int, int], int] | None:
+    """Linux's call to start writing pages to the disk, which Python does not offer."""
+    try:
+        function = ctypes.CDLL(None).sync_file_range
+    except (OSError, AttributeError):
+        return None
+    function.argtypes = (ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint)
+    return cast("Callable[[int, int, int, int], int]", function)
+
+
+_sync_file_range = _load_sync_file_range()
+
+
+def _start_writing(fd: int, offset: int, length: int) -> None:
+    """Let the disk begin with these bytes now: the flush that comes later then has little left to wait for."""
+    if _sync_file_range is not None:
+        _sync_file_range(fd, offset, length, _SYNC_FILE_RANGE_WRITE)
 
 
 def _flush_folder(folder: Path) -> None:

@@ -218,19 +218,24 @@ class Intake:
         """Read, check and commit one Instance."""
         header: Header | None = None
         try:
-            staged, new = await asyncio.to_thread(self._read, upload)
+            # A small file is read in less time than it takes to hand it to another thread and wait for its turn there.
+            staged, new = self._read(upload) if upload.small else await asyncio.to_thread(self._read, upload)
             header = new.header
             path = identify(header, self._study_instance_uid)
             stored = await self._archive.index.identify(path.sop_instance_uid or "")
             if stored is not None and stored.path == path and stored.dataset_digest == new.dataset_digest:
-                await asyncio.to_thread(staged.discard)
+                staged.discard()
                 added = Added(Outcome.SAME)
             else:
-                prepared = await asyncio.to_thread(self._prepare, staged, new)
+                prepared = (
+                    self._archive.index.prepare(new)
+                    if upload.small
+                    else await asyncio.to_thread(self._prepare_large, staged, new)
+                )
                 added = await self._archive.commits.commit(Ready(staged, prepared))
             return self._stored(path, header, added)
         except Exception as error:
-            await asyncio.to_thread(upload.discard)
+            upload.discard()
             return self._failed(error, header)
 
     def _read(self, upload: Upload) -> tuple[Staged, NewInstance]:
@@ -246,9 +251,9 @@ class Intake:
         )
         return staged, NewInstance(staged.key, staged.size, digests.prefix, digests.dataset, header, time.time())
 
-    def _prepare(self, staged: Staged, new: NewInstance) -> object:
+    def _prepare_large(self, staged: Staged, new: NewInstance) -> object:
         prepared = self._archive.index.prepare(new)
-        staged.seal()
+        staged.flush()  # so that nobody waits for it in a group commit
         return prepared
 
     def _stored(self, path: ResourcePath, header: Header, added: Added) -> Result:

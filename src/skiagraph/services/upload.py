@@ -67,6 +67,11 @@ class Upload:
         if self._waiting_bytes >= _SPOOL:
             await asyncio.to_thread(self._flush)
 
+    @property
+    def small(self) -> bool:
+        """Whether nothing had to be written before the last byte came."""
+        return self.size < _SPOOL
+
     def finish(self) -> tuple[Staged, Digests]:
         """Write what waits; return the staged bytes, still readable, and their digests. Blocks."""
         self._flush()

@@ -16,7 +16,6 @@ def put(blobs: BlobStore, *chunks: bytes) -> str:
     """Store one blob as the store service does, and return its key."""
     staged = blobs.stage()
     staged.write(chunks)
-    staged.seal()
     blobs.publish([staged])
     blobs.settle([staged])
     return staged.key
@@ -113,7 +112,6 @@ class BlobStoreSuite:
         group: Sequence[Staged] = [blobs.stage() for _ in range(5)]
         for number, staged in enumerate(group):
             staged.write([bytes([number])])
-            staged.seal()
         blobs.publish(group)
         blobs.settle(group)
         assert [get(blobs, staged.key) for staged in group] == [bytes([number]) for number in range(5)]
@@ -123,7 +121,6 @@ class BlobStoreSuite:
         staged = blobs.stage()
         staged.write([b"on its way"])
         assert blobs.recover(lambda keys: set()) == 0
-        staged.seal()
         blobs.publish([staged])
         assert blobs.recover(lambda keys: set()) == 0
         assert get(blobs, kept) == b"kept"

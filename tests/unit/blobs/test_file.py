@@ -43,7 +43,6 @@ def _crash(root: Path, until: str) -> None:
     staged = store.stage()
     staged.write([b"half"])
     if until == "published":
-        staged.seal()
         store.publish([staged])
     (root.parent / "lost").write_text(staged.key)
     os._exit(9)

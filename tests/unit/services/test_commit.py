@@ -50,7 +50,6 @@ def blobs(tmp_path: Path) -> Iterator[FileBlobStore]:
 def ready(blobs: FileBlobStore, name: str) -> Ready:
     staged = blobs.stage()
     staged.write([name.encode()])
-    staged.seal()
     return Ready(staged, (name, staged.key))
 
 

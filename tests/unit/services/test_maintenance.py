@@ -54,7 +54,6 @@ def stray(given: Given, data: bytes) -> str:
     """A blob that no index entry names."""
     staged = given.archive.blobs.stage()
     staged.write([data])
-    staged.seal()
     given.archive.blobs.publish([staged])
     given.archive.blobs.settle([staged])
     return staged.key
