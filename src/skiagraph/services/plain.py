@@ -69,28 +69,30 @@ async def inflated(archive: Archive, instance: StoredInstance, span: ByteRange |
     skip, wanted = (span.offset - instance.dataset_offset, span.length) if span else (0, None)
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
     source = ByteRange(instance.dataset_offset, instance.size - instance.dataset_offset)
-    async for compressed in archive.blobs.read(instance.key, source):
-        pending: Chunk = compressed
-        while True:
-            try:
-                data = await asyncio.to_thread(inflater.decompress, pending, CHUNK)
-            except zlib.error as error:
-                raise Damaged(f"The deflated data set of {instance.path} is corrupt.") from error
-            full = len(data) == CHUNK
-            if skip:
-                skip, data = skip - min(skip, len(data)), data[skip:]
-            if wanted is not None:
-                data = data[:wanted]
-                wanted -= len(data)
-            if data:
-                yield data
-            if wanted == 0 or inflater.eof:
-                return
-            pending = inflater.unconsumed_tail
-            if not pending and not full:
-                break
-    if wanted:
-        raise Damaged(f"The deflated data set of {instance.path} ends before the value does.")
+    chunks = archive.blobs.read(instance.key, source)
+    try:
+        async for compressed in chunks:
+            pending: Chunk = compressed
+            full = True  # the inflater may hold more than it gave
+            while (pending or full) and not inflater.eof:
+                try:
+                    data = await asyncio.to_thread(inflater.decompress, pending, CHUNK)
+                except zlib.error as error:
+                    raise Damaged(f"The deflated data set of {instance.path} is corrupt.") from error
+                pending, full = inflater.unconsumed_tail, len(data) == CHUNK
+                if skip:
+                    skip, data = skip - min(skip, len(data)), data[skip:]
+                if wanted is not None:
+                    data = data[:wanted]
+                    wanted -= len(data)
+                if data:
+                    yield data
+                if wanted == 0:
+                    return
+    finally:
+        await representation.close(chunks)
+    if wanted or not inflater.eof:
+        raise Damaged(f"The deflated data set of {instance.path} ends too early.")
 
 
 async def _chained(archive: Archive, instance: StoredInstance, ranges: list[ByteRange]) -> AsyncIterator[Chunk]:
