@@ -24,18 +24,18 @@ _EXPLICIT_LE = "1.2.840.10008.1.2.1"
 _NEVER_SENT = frozenset({"1.2.840.10008.1.2", "1.2.840.10008.1.2.2"})  # Implicit VR, Explicit VR Big Endian
 _NATIVE = _NEVER_SENT | {_EXPLICIT_LE, "1.2.840.10008.1.2.1.99"}
 
-_ONLINE = b'"00080056":{"vr":"CS","Value":["ONLINE"]}'
+_ONLINE = b'"00080056":{"vr":"CS","Value":["ONLINE"]},'
 
 
 def study_answer(attributes: Attributes) -> bytes:
     """Encode what `study` needs of the attributes of a Study."""
     return b"\0".join(
         (
-            _piece(Level.STUDY, attributes, ("00080020", "00080030", "00080050")),
-            _piece(Level.STUDY, attributes, ("00080090",)),
-            _piece(Level.STUDY, attributes, ("00080201",)),
-            _piece(Level.STUDY, attributes, ("00100010", "00100020", "00100030", "00100040")),
-            _piece(Level.STUDY, attributes, ("00200010",)),
+            _head(Level.STUDY, attributes, "00080020", "00080030", "00080050"),
+            _head(Level.STUDY, attributes, "00080090"),
+            _head(Level.STUDY, attributes, "00080201"),
+            _tail(Level.STUDY, attributes, "00100010", "00100020", "00100030", "00100040"),
+            _tail(Level.STUDY, attributes, "00200010"),
         )
     )
 
@@ -47,11 +47,11 @@ def series_answer(attributes: Attributes) -> bytes:
         attributes = attributes | {REQUEST_ATTRIBUTES: _requests(requests)}
     return b"\0".join(
         (
-            _piece(Level.SERIES, attributes, ("00080060",)),
-            _piece(Level.SERIES, attributes, ("00080201",)),
-            _piece(Level.SERIES, attributes, ("0008103E",)),
-            _piece(Level.SERIES, attributes, ("00200011",)),
-            _piece(Level.SERIES, attributes, ("00400244", "00400245", REQUEST_ATTRIBUTES)),
+            _head(Level.SERIES, attributes, "00080060"),
+            _head(Level.SERIES, attributes, "00080201"),
+            _head(Level.SERIES, attributes, "0008103E"),
+            _tail(Level.SERIES, attributes, "00200011"),
+            _tail(Level.SERIES, attributes, "00400244", "00400245", REQUEST_ATTRIBUTES),
         )
     )
 
@@ -61,11 +61,11 @@ def instance_answer(attributes: Attributes, transfer_syntax_uid: str) -> bytes:
     syntaxes = {"00083002": available_transfer_syntaxes(transfer_syntax_uid)}
     return b"\0".join(
         (
-            _piece(Level.INSTANCE, attributes, ("00080016", "00080018")),
-            _piece(Level.INSTANCE, attributes, ("00080201",)),
-            _piece(Level.INSTANCE, syntaxes, ("00083002",)),
-            _piece(Level.INSTANCE, attributes, ("00200013",)),
-            _piece(Level.INSTANCE, attributes, ("00280008", "00280010", "00280011", "00280100")),
+            _head(Level.INSTANCE, attributes, "00080016", "00080018"),
+            _head(Level.INSTANCE, attributes, "00080201"),
+            _tail(Level.INSTANCE, syntaxes, "00083002"),
+            _tail(Level.INSTANCE, attributes, "00200013"),
+            _tail(Level.INSTANCE, attributes, "00280008", "00280010", "00280011", "00280100"),
         )
     )
 
@@ -81,49 +81,45 @@ def available_transfer_syntaxes(stored: str) -> dict[str, Any]:
 def study(uid: str, answer: bytes, modalities: str, series: int, instances: int) -> tuple[bytes, bytes]:
     """Return the answer of a Study before and behind the Retrieve URL (Table 10.6.3-3)."""
     identity, physician, zone, patient, study_id = answer.split(b"\0")
-    before = _object(identity, _ONLINE, _modalities(modalities), physician, zone)
-    after = _rest(patient, _uid(b"0020000D", uid), study_id, _study_counts(series, instances))
+    before = b"".join((b"{", identity, _ONLINE, _modalities(modalities), physician, zone))
+    after = b"".join((patient, _uid(b"0020000D", uid), study_id, _study_counts(series, instances), b"}"))
     return before, after
 
 
 def series(
-    study_uid: str, uid: str, answer: bytes, instances: int, study: tuple[bytes, str, int, int] | None
+    uids: bytes, answer: bytes, instances: int, study: tuple[bytes, str, int, int] | None
 ) -> tuple[bytes, bytes]:
     """Return the answer of a Series (Table 10.6.3-4), with the table of its Study when that is given.
 
-    `study` is answer, modalities, number of Series and number of Instances of the Study.
+    `uids`: of `series_uids`. `study` is answer, modalities, number of Series and number of Instances of the Study.
     """
     modality, zone, description, number, procedure = answer.split(b"\0")
-    uids = _uid(b"0020000D", study_uid) + b"," + _uid(b"0020000E", uid)
-    count = b'"00201209":{"vr":"IS","Value":[%d]}' % instances
+    count = b',"00201209":{"vr":"IS","Value":[%d]}' % instances
     if study is None:
-        return _object(modality, zone, description), _rest(uids, number, count, procedure)
+        return b"".join((b"{", modality, zone, description)), b"".join((uids, number, count, procedure, b"}"))
     identity, physician, study_zone, patient, study_id = study[0].split(b"\0")
-    return (
-        _object(identity, _ONLINE, modality, _modalities(study[1]), physician, zone or study_zone, description),
-        _rest(patient, uids, study_id, number, _study_counts(study[2], study[3]), count, procedure),
-    )
+    before = (
+        b"{", identity, _ONLINE, modality, _modalities(study[1]), physician, zone or study_zone, description,
+    )  # fmt: skip
+    after = (patient, uids, study_id, number, _study_counts(study[2], study[3]), count, procedure, b"}")
+    return b"".join(before), b"".join(after)
 
 
 def instance(
-    study_uid: str,
-    series_uid: str,
-    answer: bytes,
-    series: tuple[bytes, int] | None,
-    study: tuple[bytes, str, int, int] | None,
+    uids: bytes, answer: bytes, series: tuple[bytes, int] | None, study: tuple[bytes, str, int, int] | None
 ) -> tuple[bytes, bytes]:
     """Return the answer of an Instance (Table 10.6.3-5), with the tables of Series and Study when they are given.
 
-    `series` is answer and number of Instances; `study` as in `series`.
+    `uids`: of `series_uids`. `series` is answer and number of Instances; `study` as in `series`.
     """
     identity, zone, syntaxes, number, image = answer.split(b"\0")
-    uids = _uid(b"0020000D", study_uid) + b"," + _uid(b"0020000E", series_uid)
     if series is None and study is None:
-        return _object(identity, _ONLINE, zone), _rest(syntaxes, uids, number, image)
+        return b"".join((b"{", identity, _ONLINE, zone)), b"".join((syntaxes, uids, number, image, b"}"))
     none = (b"",) * 5
     modality, series_zone, description, series_number, procedure = series[0].split(b"\0") if series else none
     study_identity, physician, study_zone, patient, study_id = study[0].split(b"\0") if study else none
-    before = _object(
+    before = (
+        b"{",
         identity,
         study_identity,
         _ONLINE,
@@ -133,7 +129,7 @@ def instance(
         zone or series_zone or study_zone,
         description,
     )
-    after = _rest(
+    after = (
         syntaxes,
         patient,
         uids,
@@ -141,11 +137,17 @@ def instance(
         series_number,
         number,
         _study_counts(study[2], study[3]) if study else b"",
-        b'"00201209":{"vr":"IS","Value":[%d]}' % series[1] if series else b"",
+        b',"00201209":{"vr":"IS","Value":[%d]}' % series[1] if series else b"",
         image,
         procedure,
+        b"}",
     )
-    return before, after
+    return b"".join(before), b"".join(after)
+
+
+def series_uids(study_uid: str, series_uid: str) -> bytes:
+    """Encode the UIDs that Series and Instances are returned with."""
+    return _uid(b"0020000D", study_uid) + _uid(b"0020000E", series_uid)
 
 
 def extend(answer: tuple[bytes, bytes], more: Attributes) -> tuple[bytes, bytes]:
@@ -171,6 +173,18 @@ def without_bulk(value: Any) -> Any:
     return value
 
 
+def _head(level: Level, attributes: Attributes, *tags: str) -> bytes:
+    """Encode attributes that stand before the Retrieve URL: with a comma behind."""
+    piece = _piece(level, attributes, tags)
+    return piece + b"," if piece else b""
+
+
+def _tail(level: Level, attributes: Attributes, *tags: str) -> bytes:
+    """Encode attributes that stand behind the Retrieve URL: with a comma before."""
+    piece = _piece(level, attributes, tags)
+    return b"," + piece if piece else b""
+
+
 def _piece(level: Level, attributes: Attributes, tags: Iterable[str]) -> bytes:
     """Encode the attributes that are returned: required ones always, conditional ones with a value."""
     found: Attributes = {}
@@ -194,23 +208,15 @@ def _requests(element: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _object(*pieces: bytes) -> bytes:
-    return b"{" + b",".join(filter(None, pieces)) + b","
-
-
-def _rest(*pieces: bytes) -> bytes:
-    return b"," + b",".join(filter(None, pieces)) + b"}"
-
-
 def _uid(tag: bytes, uid: str) -> bytes:
-    return b'"%b":{"vr":"UI","Value":["%b"]}' % (tag, uid.encode())
+    return b',"%b":{"vr":"UI","Value":["%b"]}' % (tag, uid.encode())
 
 
 def _modalities(modalities: str) -> bytes:
     if modalities == "[]":
-        return b'"00080061":{"vr":"CS"}'
-    return b'"00080061":{"vr":"CS","Value":%b}' % modalities.encode()
+        return b'"00080061":{"vr":"CS"},'
+    return b'"00080061":{"vr":"CS","Value":%b},' % modalities.encode()
 
 
 def _study_counts(series: int, instances: int) -> bytes:
-    return b'"00201206":{"vr":"IS","Value":[%d]},"00201208":{"vr":"IS","Value":[%d]}' % (series, instances)
+    return b',"00201206":{"vr":"IS","Value":[%d]},"00201208":{"vr":"IS","Value":[%d]}' % (series, instances)

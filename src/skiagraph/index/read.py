@@ -55,6 +55,7 @@ _DOCUMENT = "SELECT parts, document FROM documents WHERE instance = ?"
 _BULKDATA = "SELECT bulkdata FROM documents WHERE instance = ?"
 _SPANS = "SELECT spans FROM frames WHERE instance = ? AND block = ?"
 
+_SERIES_AT_ONCE = 1000
 _FIRST = (-(2**63), "")
 _PAIR = struct.Struct("<QQ")
 
@@ -127,6 +128,11 @@ class Listing:
         self._instance: StoredInstance | None = None
         self._chunk = CHUNK
 
+    @property
+    def ended(self) -> bool:
+        """Whether all has been read."""
+        return self._instance is None and not self._series and self._study is None
+
     def open(self, connection: Connection) -> None:
         """Find the resource; raises ResourceGone or ResourceNotFound."""
         path = self._path
@@ -164,7 +170,9 @@ class Listing:
     def _next_series(self, connection: Connection) -> bool:
         if self._study is None:
             return False
-        rows = connection.execute(_SERIES_OF_STUDY, (self._study, *self._last_series, 1000)).fetchall()
+        rows = connection.execute(_SERIES_OF_STUDY, (self._study, *self._last_series, _SERIES_AT_ONCE)).fetchall()
+        if len(rows) < _SERIES_AT_ONCE:
+            self._study = None
         if rows:
             self._last_series = rows[-1][1:3]
             self._series = [row[0] for row in rows]

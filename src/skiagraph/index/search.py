@@ -6,9 +6,10 @@ where there are no conditions.
 
 from __future__ import annotations
 
+import operator
 import sqlite3
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeAlias
 
 import orjson
 
@@ -77,7 +78,8 @@ class Searching:
         self._residual: dict[Level, list[Condition]] = {}
         self._by_python = False
         # Where the last chunk ended
-        self._last: tuple[Any, ...] | None = None
+        self._match: _Matcher
+        self._last: _Row | None = None
         self._ended = False
         self._held: dict[Level, tuple[Any, bool]] = {}
         self._parsed: dict[Level, tuple[Any, Attributes]] = {}
@@ -116,6 +118,11 @@ class Searching:
         return found
 
     @property
+    def ended(self) -> bool:
+        """Whether all has been read."""
+        return self._ended or self._left <= 0
+
+    @property
     def _counts(self) -> bool:
         return self._search.limit is not None or self._search.offset > 0
 
@@ -124,7 +131,7 @@ class Searching:
         search = self._search
         total = 0
         first: list[Match] = []
-        resume: tuple[Any, ...] | None = None
+        resume: _Row | None = None
         limit = _FAR if search.limit is None else search.limit
         while not self._ended:
             for row in self._rows(connection):
@@ -230,6 +237,7 @@ class Searching:
         self._places = statements.places(self._form)
         self._order = tuple(self._places[name] for name in statements.order_columns(self._form))
         self._values = {f"p{i}": value for i, value in enumerate(values)} | {"offset": 0}
+        self._match = self._matcher()
         self._values["study"] = self._study[0] if self._study is not None else None
         self._values["series"] = self._series[0] if self._series is not None else None
 
@@ -244,7 +252,7 @@ class Searching:
 
     # Reading
 
-    def _rows(self, connection: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
+    def _rows(self, connection: sqlite3.Connection) -> Iterator[_Row]:
         """Yield the rows of the next chunk."""
         limit = _WITH_DOCUMENTS if self._form.documents else CHUNK
         if not self._by_python:
@@ -256,7 +264,7 @@ class Searching:
             self._last = row  # where to go on, should the reader stop here
             yield row
 
-    def _fetch(self, connection: sqlite3.Connection, limit: int) -> list[tuple[Any, ...]]:
+    def _fetch(self, connection: sqlite3.Connection, limit: int) -> list[_Row]:
         form, last = self._form, self._last
         if last is None:
             offset = 0 if self._by_python else self._offset
@@ -274,7 +282,7 @@ class Searching:
             rows += connection.execute(statements.select(form, "beyond"), values).fetchall()
         return rows
 
-    def _holds(self, connection: sqlite3.Connection, row: tuple[Any, ...]) -> bool:
+    def _holds(self, connection: sqlite3.Connection, row: _Row) -> bool:
         """Hold a row against the conditions that SQL could not decide."""
         for level, residual in self._residual.items():
             irregular = row[self._places[f"{_NAMES[level]}.irregular"]]
@@ -290,7 +298,7 @@ class Searching:
                 return False
         return True
 
-    def _attributes(self, connection: sqlite3.Connection, level: Level, row: tuple[Any, ...]) -> Attributes:
+    def _attributes(self, connection: sqlite3.Connection, level: Level, row: _Row) -> Attributes:
         """Return all attributes of a row at a level, computed ones included."""
         if level in self._given:
             return self._given[level]
@@ -317,41 +325,74 @@ class Searching:
 
     # Answering
 
-    def _match(self, connection: sqlite3.Connection, row: tuple[Any, ...]) -> Match:
-        at, search = self._places, self._search
-        study = None
-        if Level.STUDY in self._tables:
-            study = (
-                row[at["studies.answer"]],
-                row[at["studies.modalities"]],
-                row[at["studies.number_of_series"]],
-                row[at["studies.number_of_instances"]],
-            )
-        if self._level is Level.STUDY and study is not None:
-            uid = row[at["studies.study_instance_uid"]]
-            path = ResourcePath(uid)
-            answer = answers.study(uid, *study)
-        elif self._level is Level.SERIES:
-            study_uid, uid = row[at["series.study_instance_uid"]], row[at["series.series_instance_uid"]]
-            path = ResourcePath(study_uid, uid)
-            answer = answers.series(
-                study_uid, uid, row[at["series.answer"]], row[at["series.number_of_instances"]], study
-            )
-        else:
-            if self._series is not None:
-                study_uid, series_uid = search.study_instance_uid or "", search.series_instance_uid or ""
-            else:
-                study_uid, series_uid = row[at["series.study_instance_uid"]], row[at["series.series_instance_uid"]]
-            series = None
-            if Level.SERIES in self._tables:
-                series = row[at["series.answer"]], row[at["series.number_of_instances"]]
-            path = ResourcePath(study_uid, series_uid, row[at["instances.sop_instance_uid"]])
-            answer = answers.instance(study_uid, series_uid, row[at["instances.answer"]], series, study)
-        if self._extra or search.include_all or search.include_private:
-            answer = answers.extend(answer, self._more(connection, row))
-        return Match(path, answer[0], answer[1])
+    def _matcher(self) -> _Matcher:
+        """Return what makes the result of a row (all that is the same for all rows is looked up here)."""
+        bare = {Level.STUDY: self._study_match, Level.SERIES: self._series_match, Level.INSTANCE: self._instance_match}
+        make = bare[self._level]()
+        if not (self._extra or self._search.include_all or self._search.include_private):
+            return lambda _, row: make(row)
 
-    def _more(self, connection: sqlite3.Connection, row: tuple[Any, ...]) -> Attributes:
+        def extended(connection: sqlite3.Connection, row: _Row) -> Match:
+            match = make(row)
+            before, after = answers.extend((match.before, match.after), self._more(connection, row))
+            return Match(match.path, before, after)
+
+        return extended
+
+    def _study_match(self) -> Callable[[_Row], Match]:
+        uid_at = self._places["studies.study_instance_uid"]
+        table = self._study_table()
+
+        def match(row: _Row) -> Match:
+            uid = row[uid_at]
+            return Match(ResourcePath(uid), *answers.study(uid, *table(row)))
+
+        return match
+
+    def _series_match(self) -> Callable[[_Row], Match]:
+        study_uid_at, uid_at, answer_at, count_at = (
+            self._places[f"series.{name}"]
+            for name in ("study_instance_uid", "series_instance_uid", "answer", "number_of_instances")
+        )
+        table = self._study_table() if Level.STUDY in self._tables else None
+
+        def match(row: _Row) -> Match:
+            path = ResourcePath(row[study_uid_at], row[uid_at])
+            uids = answers.series_uids(row[study_uid_at], row[uid_at])
+            return Match(path, *answers.series(uids, row[answer_at], row[count_at], table(row) if table else None))
+
+        return match
+
+    def _instance_match(self) -> Callable[[_Row], Match]:
+        at = self._places
+        uid_at, answer_at = at["instances.sop_instance_uid"], at["instances.answer"]
+        if self._series is not None:  # the most frequent of all searches
+            study_uid, series_uid = self._search.study_instance_uid or "", self._search.series_instance_uid
+            uids = answers.series_uids(study_uid, series_uid or "")
+
+            def match_in_series(row: _Row) -> Match:
+                path = ResourcePath(study_uid, series_uid, row[uid_at])
+                return Match(path, *answers.instance(uids, row[answer_at], None, None))
+
+            return match_in_series
+        study_uid_at, series_uid_at = at["series.study_instance_uid"], at["series.series_instance_uid"]
+        series_at = at["series.answer"], at["series.number_of_instances"]
+        in_table = Level.SERIES in self._tables
+        table = self._study_table() if Level.STUDY in self._tables else None
+
+        def match(row: _Row) -> Match:
+            path = ResourcePath(row[study_uid_at], row[series_uid_at], row[uid_at])
+            uids = answers.series_uids(row[study_uid_at], row[series_uid_at])
+            series = (row[series_at[0]], row[series_at[1]]) if in_table else None
+            return Match(path, *answers.instance(uids, row[answer_at], series, table(row) if table else None))
+
+        return match
+
+    def _study_table(self) -> Callable[[_Row], tuple[bytes, str, int, int]]:
+        columns = ("answer", "modalities", "number_of_series", "number_of_instances")
+        return operator.itemgetter(*(self._places[f"studies.{name}"] for name in columns))
+
+    def _more(self, connection: sqlite3.Connection, row: _Row) -> Attributes:
         """Return the attributes that are asked for beyond the tables."""
         found: Attributes = {}
         if self._search.include_all:
@@ -400,6 +441,8 @@ class Searching:
         return min(level_of(tag), self._level)
 
 
+_Row: TypeAlias = tuple[Any, ...]
+_Matcher: TypeAlias = Callable[[sqlite3.Connection, _Row], Match]
 _NAMES = {Level.STUDY: "studies", Level.SERIES: "series", Level.INSTANCE: "instances"}
 
 

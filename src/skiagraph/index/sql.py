@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from skiagraph.index import add, delete, read, rows
 from skiagraph.index.base import Added, Found, Match, NewInstance, Policy, StoredInstance
 from skiagraph.index.connections import Connections, meaning
+from skiagraph.index.read import Listing
 from skiagraph.index.rows import Prepared
 from skiagraph.index.search import Searching
 from skiagraph.standard.header import Bulk
@@ -96,20 +97,18 @@ class SqlIndex:
         return await self._list(path, documents=True)
 
     async def _list(self, path: ResourcePath, *, documents: bool) -> AsyncIterator[Sequence[Any]]:
-        listing = read.Listing(path, documents=documents)
+        listing = Listing(path, documents=documents)
 
         def first(connection: sqlite3.Connection) -> list[Any]:
             listing.open(connection)
             return listing.read(connection)
 
-        return self._chunks(await self._there(first), listing.read)
+        return self._chunks(await self._there(first), listing)
 
-    async def _chunks(
-        self, chunk: list[Any], following: Callable[[sqlite3.Connection], list[Any]]
-    ) -> AsyncIterator[Sequence[Any]]:
+    async def _chunks(self, chunk: list[Any], following: Listing | Searching) -> AsyncIterator[Sequence[Any]]:
         while chunk:
             yield chunk
-            chunk = await self._there(following)
+            chunk = [] if following.ended else await self._there(following.read)
 
     async def search(self, search: Search) -> Found:
         searching = Searching(search)
@@ -119,7 +118,7 @@ class SqlIndex:
                 return searching.open(connection)
 
         chunk, remaining, total = await self._there(first)
-        return Found(self._chunks(chunk, searching.read), empty=not chunk, remaining=remaining, total=total)
+        return Found(self._chunks(chunk, searching), empty=not chunk, remaining=remaining, total=total)
 
     # For verify and recovery
 
