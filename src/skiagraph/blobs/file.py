@@ -107,7 +107,7 @@ class FileStaged:
 class FileOpened:
     """A blob opened for reading at any offset; closed with `close` or when nobody holds it any more."""
 
-    def __init__(self, path: Path, key: str) -> None:
+    def __init__(self, path: str, key: str) -> None:
         self._fd = -1
         try:
             self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -118,19 +118,22 @@ class FileOpened:
     def read_at(self, offset: int, length: int) -> bytes:
         return os.pread(self._fd, length, offset)
 
-    async def read(self, offset: int, length: int) -> bytes | bytearray:
+    async def read(self, offset: int, length: int) -> bytes:
         """Read without holding up the event loop: at once what is in memory, in a thread what is on the disk."""
-        if _NOWAIT:
-            buffer = bytearray(length)
-            try:
-                got = os.preadv(self._fd, [buffer], offset, _NOWAIT)
-            except OSError as error:
-                if error.errno not in (errno.EAGAIN, errno.EOPNOTSUPP):
-                    raise
-                got = 0
-            if got == length:
-                return buffer
+        if length and self._in_memory(offset) and self._in_memory(offset + length - 1):
+            data = os.pread(self._fd, length, offset)
+            if len(data) == length:
+                return data
         return await asyncio.to_thread(self._read_all, offset, length)
+
+    def _in_memory(self, offset: int) -> bool:
+        """Whether the kernel has this byte at hand. The first and the last stand for a chunk: files are read ahead."""
+        try:
+            return _NOWAIT != 0 and os.preadv(self._fd, [bytearray(1)], offset, _NOWAIT) == 1
+        except OSError as error:
+            if error.errno in (errno.EAGAIN, errno.EOPNOTSUPP):
+                return False
+            raise
 
     def _read_all(self, offset: int, length: int) -> bytes:
         data = os.pread(self._fd, length, offset)
@@ -155,6 +158,7 @@ class FileBlobStore:
 
     def __init__(self, root: Path, *, durable: bool = True) -> None:
         self.root = root
+        self._root = str(root)
         self.durable = durable
         self._writers = root / ".writers"
         self._lock = threading.Lock()
@@ -170,7 +174,10 @@ class FileBlobStore:
     # Keys
 
     def path(self, key: str) -> Path:
-        return self.root / key[:6] / key[6:8] / f"{key}.dcm"
+        return Path(self._path(key))
+
+    def _path(self, key: str) -> str:
+        return f"{self._root}/{key[:6]}/{key[6:8]}/{key}.dcm"
 
     def _new_key(self) -> str:
         with self._lock:
@@ -284,7 +291,7 @@ class FileBlobStore:
     # Reading
 
     def open(self, key: str) -> FileOpened:
-        return FileOpened(self.path(key), key)
+        return FileOpened(self._path(key), key)
 
     def read(self, key: str, span: ByteRange | None = None) -> AsyncIterator[Chunk]:
         opened = self.open(key)

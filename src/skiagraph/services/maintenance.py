@@ -168,7 +168,7 @@ def digest(opened: Opened, dataset_offset: int, on_bytes: Callable[[int], None] 
         offset += len(chunk)
         if on_bytes is not None:
             on_bytes(len(chunk))
-    return hasher.digests()
+    return hasher.finish([], dataset_offset)
 
 
 async def repair(holdings: Holdings, finding: Finding) -> str | None:

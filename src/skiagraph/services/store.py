@@ -240,7 +240,7 @@ class Intake:
 
     def _read(self, upload: Upload) -> tuple[Staged, NewInstance]:
         settings = self._archive.settings
-        staged, digests = upload.finish()
+        staged = upload.finish()
         header = part10.read(
             staged,
             bulkdata_threshold=settings.bulkdata_threshold,
@@ -249,6 +249,7 @@ class Intake:
             max_sequence_depth=settings.max_sequence_depth,
             default_character_set=settings.default_character_set,
         )
+        digests = upload.digests(header.dataset_offset)
         return staged, NewInstance(staged.key, staged.size, digests.prefix, digests.dataset, header, time.time())
 
     def _prepare_large(self, staged: Staged, new: NewInstance) -> object:

@@ -31,7 +31,7 @@ class Hasher:
         self._prefix_left: int | None = None
 
     def update(self, chunks: list[Chunk], dataset_offset: int) -> None:
-        """Hash the next bytes. `dataset_offset` counts from the start of the file and never changes."""
+        """Hash the next bytes. `dataset_offset` counts from the start of the file; the first one given counts."""
         if self._prefix_left is None:
             self._prefix_left = dataset_offset
         for chunk in chunks:
@@ -43,12 +43,14 @@ class Hasher:
                 chunk = view[len(head) :]
             self._dataset.update(chunk)
 
-    def digests(self) -> Digests:
+    def finish(self, chunks: list[Chunk], dataset_offset: int) -> Digests:
+        """Hash the last bytes and return both digests."""
+        self.update(chunks, dataset_offset)
         return Digests(self._prefix.digest(), self._dataset.digest())
 
 
 class Upload:
-    """Bytes of one part; `write` is awaited, the rest runs in a worker thread."""
+    """Bytes of one part; `write` is awaited, the rest blocks."""
 
     def __init__(self, blobs: BlobStore) -> None:
         self._blobs = blobs
@@ -56,8 +58,13 @@ class Upload:
         self._waiting: list[Chunk] = []
         self._waiting_bytes = 0
         self._hasher = Hasher()
-        self._dataset_offset: int | None = None
+        self._unhashed: list[Chunk] = []
         self.size = 0
+
+    @property
+    def small(self) -> bool:
+        """Whether nothing had to be written before the last byte came."""
+        return self.size < _SPOOL
 
     async def write(self, chunk: Chunk) -> None:
         """Take the next bytes, which must not change afterwards. Raises StorageFull."""
@@ -65,33 +72,37 @@ class Upload:
         self._waiting_bytes += len(chunk)
         self.size += len(chunk)
         if self._waiting_bytes >= _SPOOL:
-            await asyncio.to_thread(self._flush)
+            await asyncio.to_thread(self._spool)
 
-    @property
-    def small(self) -> bool:
-        """Whether nothing had to be written before the last byte came."""
-        return self.size < _SPOOL
+    def finish(self) -> Staged:
+        """Write what waits and return the staged bytes, still readable."""
+        return self._flush()
 
-    def finish(self) -> tuple[Staged, Digests]:
-        """Write what waits; return the staged bytes, still readable, and their digests. Blocks."""
-        self._flush()
-        assert self._staged is not None
-        return self._staged, self._hasher.digests()
+    def digests(self, dataset_offset: int) -> Digests:
+        """Return the digests of everything, once all is written; `dataset_offset` is where the data set begins."""
+        chunks, self._unhashed = self._unhashed, []
+        return self._hasher.finish(chunks, dataset_offset)
 
     def discard(self) -> None:
-        """Forget everything. Blocks shortly."""
+        """Forget everything."""
         self._waiting.clear()
+        self._unhashed.clear()
         if self._staged is not None:
             self._staged.discard()
             self._staged = None
 
-    def _flush(self) -> None:
+    def _spool(self) -> None:
+        """Write and hash what waits: there is more to come."""
+        staged = self._flush()
+        chunks, self._unhashed = self._unhashed, []
+        # A megabyte is there: enough for any File Meta Information that is one.
+        self._hasher.update(chunks, part10.dataset_offset(staged))
+
+    def _flush(self) -> Staged:
         if self._staged is None:
             self._staged = self._blobs.stage()
         chunks, self._waiting, self._waiting_bytes = self._waiting, [], 0
         if chunks:
             self._staged.write(chunks)
-        if self._dataset_offset is None:
-            # A megabyte or the whole file is there: enough for any File Meta Information that is one.
-            self._dataset_offset = part10.dataset_offset(self._staged)
-        self._hasher.update(chunks, self._dataset_offset)
+            self._unhashed += chunks
+        return self._staged
