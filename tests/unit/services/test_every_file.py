@@ -24,6 +24,8 @@ from skiagraph.standard import transfer_syntaxes
 from skiagraph.standard.explicit_le import WORDS, pixel_word, swapped
 from skiagraph.standard.transfer_syntaxes import EXPLICIT_VR_LITTLE_ENDIAN, TransferSyntax
 
+UNDEFINED = 0xFFFFFFFF
+
 pytestmark = [pytest.mark.shared_data, pytest.mark.filterwarnings("ignore")]
 
 
@@ -109,11 +111,10 @@ def bulk_values(given: Given, instance: StoredInstance, original: Dataset, synta
         if uri.endswith("/pixeldata"):
             continue  # see frames
         sent = answer.parts[0].body if "multipart" in answer.headers["content-type"] else answer.body
-        value = element.value if isinstance(element, RawDataElement) else b""
-        if element.is_undefined_length:
-            value = b"".join(list(generate_fragments(element.value))[1:])
-        elif not isinstance(element, RawDataElement) and isinstance(element.value, bytes):
-            value = element.value
+        raw = isinstance(element, RawDataElement)
+        value = element.value if raw or isinstance(element.value, bytes) else b""  # numbers pydicom read already
+        if (element.length == UNDEFINED) if raw else element.is_undefined_length:
+            value = b"".join(list(generate_fragments(value))[1:])
         if value and sent != (swapped(value, WORDS.get(str(element.VR), 1)) if syntax.big_endian else value):
             yield f"{uri}: bytes"
 
