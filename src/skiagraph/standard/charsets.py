@@ -59,7 +59,7 @@ class CharacterSet:
     def __init__(self, terms: tuple[str, ...], default: CharacterSet | None = None) -> None:
         known, unknown = _normalised(terms)
         self.terms = terms
-        self.escapes = len(known) > 1 or known[0].startswith("ISO 2022") or bool(default and default.escapes)
+        self.escapes: bool = len(known) > 1 or known[0].startswith("ISO 2022") or bool(default and default.escapes)
         """Bytes below 0x80 may be anything: a value is ASCII only if it has no escape sequence too."""
         self.remark = "the Specific Character Set is not one that is known" if unknown else None
         """What is wrong with the terms; None when nothing is."""

@@ -69,7 +69,7 @@ def read(
     bulkdata_threshold: int = 1024,
     max_header_bytes: int = 256 * 2**20,
     max_inflated_bytes: int = 2 * 2**30,
-    max_sequence_depth: int = 256,
+    max_sequence_depth: int = 200,
     default_character_set: str = "",
 ) -> Header:
     """Read a file, all but its bulk data; parameters are the settings of the same names.
@@ -326,9 +326,12 @@ def _encoding(
     explicit, big_endian = not syntax.implicit_vr, syntax.big_endian
     if len(head) < 8:
         return explicit, big_endian
-    little_group, big_group = struct.unpack_from("<H", head)[0], struct.unpack_from(">H", head)[0]
-    group, other = (big_group, little_group) if big_endian else (little_group, big_group)
-    if group >= 0x0100 > other and group & 0xFF == 0:
+    orders = ("<HH", ">HH")
+    tag, turned = (
+        group << 16 | element
+        for group, element in (struct.unpack_from(orders[big_endian ^ flip], head) for flip in (0, 1))
+    )
+    if dictionary.vr_of(tag) is None and dictionary.vr_of(turned) is not None:
         big_endian = not big_endian
         if declared:
             remarks.add("", "the byte order is not that of the Transfer Syntax UID")

@@ -304,7 +304,7 @@ def read(
                 stack[-1].items.append(ascending(current) if shuffled else current)
                 at_items = True
                 continue
-            if not stack and (group == 0 or tag < last) and trailer.begins(base + at, last, tag, buf[at : at + 8]):
+            if not stack and trailer.begins(base + at, last, tag, buf[at : at + 8], explicit=explicit):
                 remarks.add("", _BEHIND)
                 break
 

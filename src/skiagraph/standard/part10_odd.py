@@ -176,11 +176,15 @@ class Trailer:
         """Whether what can not be read as an element may be ignored: behind Pixel Data, or nothing but zeros."""
         return last >= _FIRST_PIXELS or self._zeros(offset)
 
-    def begins(self, offset: int, last: int, tag: int, head: bytes) -> bool:
+    def begins(self, offset: int, last: int, tag: int, head: bytes, *, explicit: bool) -> bool:
         """Whether an element that is out of place is none at all."""
         if not any(head[:8]) and self._zeros(offset):
             return True
-        return last >= _FIRST_PIXELS and tag < last and head[4:6] not in VRS and dictionary.vr_of(tag) is None
+        if last < _FIRST_PIXELS or head[4:6] in VRS:
+            return False
+        unknown = tag >> 16 in (0x0000, 0xFFFF) or dictionary.vr_of(tag) is None
+        # In Implicit VR, private elements may follow Pixel Data, and nothing tells them from garbage.
+        return unknown and (explicit or tag < last or tag >> 16 == 0xFFFF)
 
     def _zeros(self, offset: int) -> bool:
         if offset <= self._not_zero:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass, field
 
-import part10_bytes as b
 import pytest
 
+import part10_bytes as b
 from skiagraph.errors import CannotUnderstand, OutOfResources
 from skiagraph.standard import part10
 from skiagraph.standard.header import MULTI_FRAGMENT, Header, PixelData
@@ -260,7 +260,7 @@ def test_something_else_among_fragments_fails() -> None:
 
 def test_fragments_are_bounded() -> None:
     data = b.meta(b.JPEG_BASELINE) + b.image(2) + b.fragments(*[b""] * 100)
-    with pytest.raises(OutOfResources, match="more than 50 fragments.*max_header_bytes"):
+    with pytest.raises(OutOfResources, match=r"more than 50 fragments.*max_header_bytes"):
         part10.read(part10.BytesSource(data), max_header_bytes=2000)
 
 
