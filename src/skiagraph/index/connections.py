@@ -20,8 +20,7 @@ from skiagraph.errors import ArchiveError, StorageFull, Unavailable
 from skiagraph.index import migrations, schema
 
 _BUSY_MS = 30_000
-_FULL = {sqlite3.SQLITE_FULL}
-_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+_READ_FAILED = {sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHORT_READ}
 
 
 class CorruptIndex(ArchiveError):
@@ -31,20 +30,21 @@ class CorruptIndex(ArchiveError):
 def meaning(error: sqlite3.Error) -> Exception:
     """Translate a failure of SQLite; returns the error itself when it is a mistake of ours."""
     code = getattr(error, "sqlite_errorcode", None)
-    primary = code & 0xFF if code is not None else None
-    if primary in _FULL:
-        return StorageFull("There is no room left for the index.")
-    if primary in _BUSY:
-        return Unavailable("The index is busy; try again later.")
-    if primary in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
-        return (
-            StorageFull("The index can not be written.")
-            if primary != sqlite3.SQLITE_CANTOPEN
-            else Unavailable("The index file can not be opened.")
-        )
-    if primary in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-        return CorruptIndex()
-    return error
+    match code & 0xFF if code is not None else None:
+        case sqlite3.SQLITE_FULL:
+            return StorageFull("There is no room left for the index.")
+        case sqlite3.SQLITE_IOERR if code not in _READ_FAILED:
+            return StorageFull("The index can not be written.")
+        case sqlite3.SQLITE_READONLY:
+            return StorageFull("The index may not be written.")
+        case sqlite3.SQLITE_IOERR | sqlite3.SQLITE_CANTOPEN:
+            return Unavailable("The index can not be read.")
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return Unavailable("The index is busy; try again later.")
+        case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
+            return CorruptIndex()
+        case _:
+            return error
 
 
 class Connections:

@@ -7,7 +7,7 @@ between chunks, however slowly the reader asks for the next.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from skiagraph.index.base import StoredInstance
@@ -213,19 +213,6 @@ def known(connection: Connection, keys: Sequence[str]) -> set[str]:
         statement = f"SELECT key FROM instances WHERE key IN ({', '.join('?' * len(some))})"  # noqa: S608
         found.update(row[0] for row in connection.execute(statement, tuple(some)))
     return found
-
-
-def document_parts(connection: Connection, instance: int) -> Iterator[bytes]:
-    """Yield the compressed parts of a document."""
-    row = connection.execute(_DOCUMENT, (instance,)).fetchone()
-    if row is None:
-        return
-    yield row[1]
-    for part in range(1, row[0]):
-        more = connection.execute(
-            "SELECT document FROM document_parts WHERE instance = ? AND part = ?", (instance, part)
-        ).fetchone()
-        yield more[0]
 
 
 def _stored(row: tuple[Any, ...]) -> StoredInstance:

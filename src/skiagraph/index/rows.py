@@ -6,6 +6,7 @@ The columns of a row are named once here; `add` and `delete` write them in this 
 from __future__ import annotations
 
 import sys
+import threading
 from array import array
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -36,6 +37,7 @@ _VERSIONS = 2**128
 _LARGEST = 2**63 - 1
 
 _levels: dict[str, Level] = {}
+_contexts = threading.local()  # of zstd: not to be shared between threads, and costly to make for each document
 
 
 @dataclass(slots=True)
@@ -175,6 +177,7 @@ STUDY_COLUMNS = (
     "patient_id",
     "patient_birth_date",
     "patient_sex",
+    "study_description",
     "patient_name_alphabetic",
     "patient_name_ideographic",
     "patient_name_phonetic",
@@ -186,7 +189,7 @@ STUDY_COLUMNS = (
 )
 """Columns of a Study that follow from its attributes, as `study_row` gives them."""
 
-SERIES_COLUMNS = ("series_number", "modality", "performed", "irregular", "answer")
+SERIES_COLUMNS = ("series_number", "modality", "series_description", "performed", "irregular", "answer")
 """Columns of a Series that follow from its attributes, as `series_row` gives them."""
 
 
@@ -194,7 +197,7 @@ def study_row(attributes: Attributes) -> tuple[Any, ...]:
     """Return the values of `STUDY_COLUMNS`."""
     moment, regular = date_and_time(attributes, "00080020", "00080030")
     birth, birth_regular = date_and_time(attributes, "00100030", None)
-    texts = [text(attributes, tag) for tag in ("00080050", "00200010", "00100020", "00100040", "0020000D")]
+    texts = [text(attributes, tag) for tag in ("00080050", "00200010", "00100020", "00100040", "00081030", "0020000D")]
     patient, patient_regular = name(attributes, "00100010")
     physician, physician_regular = name(attributes, "00080090")
     regular = (
@@ -207,6 +210,7 @@ def study_row(attributes: Attributes) -> tuple[Any, ...]:
         texts[2][0],
         birth,
         texts[3][0],
+        texts[4][0],
         *patient,
         *physician,
         0 if regular else 1,
@@ -217,14 +221,17 @@ def study_row(attributes: Attributes) -> tuple[Any, ...]:
 def series_row(attributes: Attributes) -> tuple[Any, ...]:
     """Return the values of `SERIES_COLUMNS`."""
     modality, modality_regular = text(attributes, "00080060")
+    description, description_regular = text(attributes, "0008103E")
     _, uid_regular = text(attributes, "0020000E")
     series_number, number_regular = integer(attributes, "00200011")
     performed, performed_regular = date_and_time(attributes, "00400244", "00400245")
+    regular = uid_regular and modality_regular and number_regular and description_regular and performed_regular
     return (
         series_number,
         modality,
+        description,
         performed,
-        0 if uid_regular and modality_regular and number_regular and performed_regular else 1,
+        0 if regular else 1,
         answers.series_answer(attributes),
     )
 
@@ -337,13 +344,19 @@ def cut(document: bytes) -> list[bytes]:
 
 
 def compress(data: bytes) -> bytes:
-    """Compress (zstd). Contexts are not thread-safe; making one costs less than keeping one per thread."""
-    return zstandard.ZstdCompressor(level=3).compress(data)
+    """Compress (zstd)."""
+    compressor: zstandard.ZstdCompressor | None = getattr(_contexts, "compressor", None)
+    if compressor is None:
+        compressor = _contexts.compressor = zstandard.ZstdCompressor(level=3)
+    return compressor.compress(data)
 
 
 def decompress(data: bytes) -> bytes:
     """Undo `compress`."""
-    return zstandard.ZstdDecompressor().decompress(data)
+    decompressor: zstandard.ZstdDecompressor | None = getattr(_contexts, "decompressor", None)
+    if decompressor is None:
+        decompressor = _contexts.decompressor = zstandard.ZstdDecompressor()
+    return decompressor.decompress(data)
 
 
 def pack_bulkdata(header: Header) -> bytes | None:

@@ -31,6 +31,7 @@ studies = sa.Table(
     sa.Column("accession_number", sa.Text),
     sa.Column("study_id", sa.Text),
     sa.Column("patient_id", sa.Text),
+    sa.Column("study_description", sa.Text),
     sa.Column("patient_birth_date", sa.BigInteger),
     sa.Column("patient_sex", sa.Text),
     # Component groups, normalised by `standard.person_name`.
@@ -73,6 +74,7 @@ series = sa.Table(
     sa.Column("series_instance_uid", sa.Text, nullable=False),
     sa.Column("series_number", sa.BigInteger, nullable=False),
     sa.Column("modality", sa.Text),
+    sa.Column("series_description", sa.Text),
     sa.Column("performed", sa.BigInteger),
     sa.Column("irregular", sa.Integer, nullable=False),
     sa.Column("sop_classes", sa.Text, nullable=False),

@@ -192,6 +192,7 @@ class _Failing:
     [
         pytest.param(sqlite3.SQLITE_FULL, StorageFull, id="full"),
         pytest.param(sqlite3.SQLITE_IOERR_WRITE, StorageFull, id="can not be written"),
+        pytest.param(sqlite3.SQLITE_IOERR_READ, Unavailable, id="can not be read"),
         pytest.param(sqlite3.SQLITE_BUSY, Unavailable, id="locked"),
         pytest.param(sqlite3.SQLITE_CORRUPT, CorruptIndex, id="damaged"),
         pytest.param(sqlite3.SQLITE_ERROR, sqlite3.OperationalError, id="a mistake of ours"),
