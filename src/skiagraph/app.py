@@ -44,7 +44,7 @@ class NotAllowedToListen(ArchiveError):
 
 def blob_store(settings: Settings) -> FileBlobStore:
     """Open the blobs alone."""
-    return FileBlobStore(settings.data / "blobs", durable=settings.durable)
+    return FileBlobStore(settings.data / "blobs", durable=settings.durable, keep_free=settings.keep_free_bytes)
 
 
 def index_path(settings: Settings) -> Path:

@@ -83,6 +83,12 @@ class Settings(BaseSettings):
         description="Flush each Instance and its folder to the disk before success is answered. Off: about twice as"
         " fast; a power cut (not a crash of the server) can lose what was stored in the last seconds.",
     )
+    keep_free_bytes: int = Field(
+        64 * MIB,
+        ge=0,
+        description="Bytes of the disk that Store leaves free, so that the index can still be written and Instances"
+        " can be deleted when the disk is full. Below it Store answers 507.",
+    )
     empty_search: Literal["200", "204"] = Field(
         "200",
         description="Status of a search that finds nothing: 200 with [] (newer editions) or 204 (PS3.18 2024e).",

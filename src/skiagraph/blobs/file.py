@@ -19,7 +19,6 @@ import errno
 import fcntl
 import os
 import secrets
-import shutil
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
@@ -34,6 +33,7 @@ CHUNK = 2**20
 """Bytes read at once: a 512 × 512 CT in one go, and little memory for the largest file."""
 
 _NOWAIT = getattr(os, "RWF_NOWAIT", 0)
+_FULL = "The disk of this server is full: nothing can be stored until there is room."
 _IOV_MAX = 1024
 _SYNC_FILE_RANGE_WRITE = 2
 _MARK_EVERY = 60.0  # seconds between notes of the low-water mark
@@ -52,6 +52,7 @@ class FileStaged:
     def write(self, chunks: Sequence[Chunk]) -> None:
         start = self.size
         try:
+            self._store.check_room()
             for first in range(0, len(chunks), _IOV_MAX):
                 self._write_some(list(chunks[first : first + _IOV_MAX]))
         except OSError as error:
@@ -156,8 +157,9 @@ class FileOpened:
 class FileBlobStore:
     """A `blobs.base.BlobStore` in a local folder. Any number of processes may share the folder."""
 
-    def __init__(self, root: Path, *, durable: bool = True) -> None:
+    def __init__(self, root: Path, *, durable: bool = True, keep_free: int = 0) -> None:
         self.root = root
+        self._keep_free = keep_free
         self._root = str(root)
         self.durable = durable
         self._writers = root / ".writers"
@@ -218,6 +220,13 @@ class FileBlobStore:
             return FileStaged(self, self._new_key())
         except OSError as error:
             raise _meaning(error) from error
+
+    def check_room(self) -> None:
+        """Raise StorageFull when less than `keep_free` bytes of the disk are free."""
+        if self._keep_free:
+            disk = os.statvfs(self._root)
+            if disk.f_bavail * disk.f_frsize < self._keep_free:
+                raise StorageFull(_FULL)
 
     def create(self, path: Path) -> int:
         """Create a file of ours, and its folder where it is the first."""
@@ -326,10 +335,6 @@ class FileBlobStore:
                     if upper.name + folder.name >= mark[:8]:
                         yield folder
 
-    def free(self) -> int:
-        """Bytes that can still be stored."""
-        return shutil.disk_usage(self.root).free
-
 
 async def _stream(opened: FileOpened, span: ByteRange) -> AsyncIterator[Chunk]:
     try:
@@ -372,5 +377,5 @@ def _flush_folder(folder: Path) -> None:
 def _meaning(error: OSError) -> ArchiveError | OSError:
     """Tell a full disk from other failures."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return StorageFull("The disk of this server is full: nothing can be stored until there is room.")
+        return StorageFull(_FULL)
     return error
