@@ -23,6 +23,7 @@ from skiagraph.index.sql import SqlIndex
 from skiagraph.services import bulkdata, delete, frames, metadata, retrieve, search, store
 from skiagraph.services.archive import Archive
 from skiagraph.services.commit import GroupCommit
+from skiagraph.services.recent import Recent
 from skiagraph.settings import Settings
 from skiagraph.wire.transaction import Transaction
 
@@ -57,7 +58,9 @@ def open_archive(settings: Settings) -> Archive:
     settings.data.mkdir(parents=True, exist_ok=True)
     blobs = blob_store(settings)
     index = SqlIndex.open(index_path(settings), durable=settings.durable)
-    return Archive(settings, blobs, index, GroupCommit(blobs, index, settings.duplicates))
+    return Archive(
+        settings, blobs, index, GroupCommit(blobs, index, settings.duplicates), Recent(settings.recent_bytes)
+    )
 
 
 def asgi(settings: Settings, *, several_processes: bool = False) -> Any:

@@ -114,6 +114,11 @@ class Settings(BaseSettings):
         description="Most results of one search answer. Default: no limit (answers are streamed). When it cuts, the"
         " answer says so with Warning 299 and a Link to the next page.",
     )
+    recent_bytes: int = Field(
+        64 * MIB,
+        ge=0,
+        description="Bytes of answers (metadata) that each worker keeps in memory for the next one who asks.",
+    )
     max_request_bytes: int | None = Field(
         None, ge=1, description="Largest payload of a request, bytes. Default: no limit. Over it: 413."
     )

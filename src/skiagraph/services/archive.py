@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from skiagraph.blobs.base import BlobStore
 from skiagraph.index.base import InstanceIndex
 from skiagraph.services.commit import GroupCommit
+from skiagraph.services.recent import Recent
 from skiagraph.settings import Settings
 
 
@@ -18,3 +19,4 @@ class Archive:
     blobs: BlobStore
     index: InstanceIndex
     commits: GroupCommit
+    recent: Recent

@@ -41,6 +41,8 @@ GZIP_LEVEL = 3
 AT_ONCE = 64 * 2**10
 """Bytes that are worked on without handing over to another thread."""
 
+_GZIP = b"\x1f\x8b"
+
 # In JSON text this can only be a member: quotes within strings are escaped.
 _URI = b'"BulkDataURI":"'
 
@@ -59,22 +61,28 @@ async def retrieve(archive: Archive, request: Request) -> Response:
     unchanged = representation.not_modified(request, version)
     if unchanged is not None:
         return unchanged
+    headers = version.headers()
+    if boundary is None:
+        headers.append(("content-type", offer.content_type))
+        headers.append(("content-location", f"{request.base_url}/{path}/metadata"))
+        kept = archive.recent.get(version.etag)
+        if kept is not None:
+            return _at_once(headers, kept)
     documents = await archive.index.documents(path)
     base = reference_base(request, path, relative=archive.settings.relative_urls)
-    headers = version.headers()
     if boundary is not None:
         headers.append(("content-type", multipart_writer.content_type(DICOM_XML, boundary)))
         chunks = _gathered(
             documents, xml_parts(boundary, request.base_url, base), closing=multipart_writer.closing(boundary)
         )
+    elif offer.media_type == DICOM_XML:
+        chunks = _gathered(documents, lambda pairs, _: _xml(*pairs[0], base))
     else:
-        headers.append(("content-type", offer.content_type))
-        headers.append(("content-location", f"{request.base_url}/{path}/metadata"))
-        if offer.media_type == DICOM_XML:
-            chunks = _gathered(documents, lambda pairs, _: _xml(*pairs[0], base))
-        else:
-            chunks = _gathered(documents, lambda pairs, first: json_items(pairs, first, base), closing=b"]")
-    return await _respond(request, headers, chunks, gzip=gzip)
+        chunks = _gathered(documents, lambda pairs, first: json_items(pairs, first, base), closing=b"]")
+    response = await _respond(request, headers, chunks, gzip=gzip)
+    if boundary is None and isinstance(response.body, bytes):
+        archive.recent.put(version.etag, response.body)
+    return response
 
 
 async def _version(archive: Archive, path: ResourcePath, details: str, *, weak: bool) -> Version:
@@ -157,16 +165,20 @@ async def _respond(
     first = await anext(chunks)
     second = await anext(chunks, None)
     if second is None and (not gzip or len(first) < WORTH_COMPRESSING):
-        return Response(200, headers, first, len(first))
+        return _at_once(headers, first)
     rest = representation.before(first, chunks if second is None else representation.before(second, chunks))
     if not gzip:
         return Response(200, headers, rest)
-    headers.append(("content-encoding", "gzip"))
     compressed = gzipped(rest)
     if second is None:
-        body = b"".join([chunk async for chunk in compressed])
-        return Response(200, headers, body, len(body))
-    return Response(200, headers, compressed)
+        return _at_once(headers, b"".join([chunk async for chunk in compressed]))
+    return Response(200, [*headers, ("content-encoding", "gzip")], compressed)
+
+
+def _at_once(headers: list[tuple[str, str]], body: bytes) -> Response:
+    if body.startswith(_GZIP):  # neither JSON nor XML begins so
+        headers.append(("content-encoding", "gzip"))
+    return Response(200, headers, body, len(body))
 
 
 async def gzipped(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

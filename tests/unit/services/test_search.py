@@ -13,6 +13,7 @@ import pytest
 from skiagraph.errors import BadRequest, NoAcceptableRepresentation
 from skiagraph.index.base import Found, Match
 from skiagraph.services.archive import Archive
+from skiagraph.services.recent import Recent
 from skiagraph.services.search import TRANSACTIONS
 from skiagraph.settings import Settings
 from skiagraph.standard.matching import Search
@@ -73,7 +74,7 @@ def ask(
     path = template.format(**parameters)
     headers = {} if accept is None else {"accept": accept}
     request = Request("GET", path, query, headers, parameters, BASE, body=cast("Any", None))
-    archive = Archive(Settings(**settings), cast("Any", None), cast("Any", index), cast("Any", None))
+    archive = Archive(Settings(**settings), cast("Any", None), cast("Any", index), cast("Any", None), Recent(0))
 
     async def run() -> tuple[Response, bytes]:
         response = await row.handler(archive, request)
@@ -265,7 +266,7 @@ def test_abandoned_answer_lets_go_of_the_index() -> None:
     async def run() -> None:
         row = TRANSACTIONS[0]
         request = Request("GET", "/studies", "", {}, {}, BASE, body=cast("Any", None))
-        archive = Archive(Settings(), cast("Any", None), cast("Any", index), cast("Any", None))
+        archive = Archive(Settings(), cast("Any", None), cast("Any", index), cast("Any", None), Recent(0))
         response = await row.handler(archive, request)
         stream = cast("Any", response.body)
         await anext(stream)
