@@ -6,6 +6,9 @@ Behavior  One value is one byte range of the stored Instance. Compressed pixel d
           and everything native as one value, little endian.
 Response  200 with one part per value (or frame), or a single part for one value, which may be asked for by Range;
           206 with a Warning when the pixel data of some Instances can not be sent acceptably, 406 when none can.
+
+``*/*`` is the standard's default, multipart. A request with Range (a video element that seeks) and a browser's address
+bar (text/html in Accept) get one value as a single part; an Encapsulated Document has the type that it says it has.
 """
 
 from __future__ import annotations

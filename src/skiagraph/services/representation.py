@@ -131,6 +131,7 @@ async def single(request: Request, representation: Representation, version: Vers
     """Answer with one representation as a single part, or with the range of it that was asked for."""
     headers = [("content-type", representation.content_type), ("content-location", representation.location)]
     headers += version.headers()
+    headers += _precautions(representation.content_type)
     length = representation.length
     if length is None:
         return Response(200, headers, await _body(request, representation.read(None), None))
@@ -247,6 +248,14 @@ async def _body(request: Request, chunks: AsyncIterator[Chunk], length: int | No
         return before(await anext(chunks, b""), chunks)
     pieces = [chunk async for chunk in _counted(chunks, length)]
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)  # type: ignore[return-value]  # as good as bytes
+
+
+def _precautions(content_type: str) -> list[tuple[str, str]]:
+    """Header fields that keep a browser from running what somebody stored as if it were a page of this server."""
+    fields = [("x-content-type-options", "nosniff")]
+    if content_type.startswith("text/") or "xml" in content_type:
+        fields.append(("content-security-policy", "sandbox; default-src 'none'"))
+    return fields
 
 
 async def _counted(chunks: AsyncIterator[Chunk], length: int | None) -> AsyncIterator[Chunk]:

@@ -226,6 +226,15 @@ def test_documents_that_are_not_sent_under_their_name(given: Given, mime_type: s
     assert answer.headers["content-type"].startswith("application/octet-stream")
 
 
+@pytest.mark.parametrize(("mime_type", "confined"), [("text/xml", True), ("application/pdf", False)])
+def test_documents_do_not_run_as_pages_of_this_server(given: Given, mime_type: str, confined: bool) -> None:
+    (instance,) = given.store(document(mime_type))
+    answer = given.get(f"{instance.path}/bulkdata/00420011", mime_type)
+    assert answer.headers["content-type"] == mime_type
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert ("content-security-policy" in answer.headers) is confined
+
+
 def test_all_bulk_data_of_an_instance(given: Given) -> None:
     (instance,) = given.store(nested())
     answer = given.get(f"{instance.path}/bulkdata", OCTETS)
