@@ -5,6 +5,7 @@ The only module that knows concrete classes.
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import ipaddress
 import os
@@ -24,7 +25,7 @@ from skiagraph.services import bulkdata, delete, frames, metadata, retrieve, sea
 from skiagraph.services.archive import Archive
 from skiagraph.services.commit import GroupCommit
 from skiagraph.services.recent import Recent
-from skiagraph.settings import Settings
+from skiagraph.settings import MIB, Settings
 from skiagraph.wire.transaction import Transaction
 
 TRANSACTIONS: tuple[Transaction, ...] = (
@@ -37,6 +38,9 @@ TRANSACTIONS: tuple[Transaction, ...] = (
     *delete.TRANSACTIONS,
 )
 """Everything this server does; router, documents, access control and tests are made from it."""
+
+
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # names of glibc's malloc.h
 
 
 class NotAllowedToListen(ArchiveError):
@@ -63,6 +67,20 @@ def open_archive(settings: Settings) -> Archive:
     )
 
 
+def _reuse_memory() -> None:
+    """Have the C library keep freed buffers of up to 32 MiB for the next request, 64 MiB in all.
+
+    By default it gives each back to the kernel, and getting the next one costs more than reading a file into it:
+    100 Instances of 530 KB go out three times as fast so.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError):
+        return  # not glibc: nothing to do
+    mallopt(_M_MMAP_THRESHOLD, 32 * MIB)
+    mallopt(_M_TRIM_THRESHOLD, 64 * MIB)
+
+
 def asgi(settings: Settings, *, several_processes: bool = False) -> Any:
     """Return the ASGI application with everything open."""
     # Imported here: the command line needs no web framework.
@@ -71,6 +89,7 @@ def asgi(settings: Settings, *, several_processes: bool = False) -> Any:
     from skiagraph.http.operations import operations
     from skiagraph.http.router import Router
 
+    _reuse_memory()
     observe.configure_logging(settings.log_format, settings.log_level)
     archive = open_archive(settings)
     return Edge(archive, Router(TRANSACTIONS), operations(archive, several_processes=several_processes))
