@@ -29,6 +29,7 @@ from skiagraph.http import observe
 from skiagraph.http.cors import Cors
 from skiagraph.http.router import Router
 from skiagraph.services.archive import Archive
+from skiagraph.services.representation import Damaged
 from skiagraph.wire.forwarded import Proxies, public_base
 from skiagraph.wire.message import Request, Response
 from skiagraph.wire.status_report import report
@@ -194,7 +195,13 @@ class Edge:
                 body=incoming.chunks,
                 request_id=request_id,
             )
-            response = await transaction.handler(self._archive, request)
+            try:
+                response = await transaction.handler(self._archive, request)
+            except Damaged:
+                if transaction.method != "GET":
+                    raise
+                # Deleted or replaced between look-up and read: a second look tells which, or that it is damaged.
+                response = await transaction.handler(self._archive, request)
             await outgoing.answer(response, always, method)
         except Disconnected:
             outgoing.status = outgoing.status or 499
