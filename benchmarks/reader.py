@@ -64,7 +64,7 @@ def ct_file() -> bytes:
     data.RequestAttributesSequence = [request]
     block = data.private_block(0x0019, "A VENDOR CT PRIVATE", create=True)
     kinds = (("DS", "1.25"), ("IS", "12"), ("LO", "text"), ("FD", 0.5), ("US", 7), ("CS", "CODE"), ("SL", -3))
-    for number in range(100):
+    for number in range(140):
         vr, value = kinds[number % len(kinds)]
         block.add_new(number, vr, value)
     block.add_new(0xF0, "OB", bytes(600))

@@ -168,9 +168,8 @@ def read(
     # The data set that is being read, the Sequences around it, and whether the next thing is an Item.
     current: Attributes = {}
     end = size - base
-    open_ended = False
+    open_ended = shuffled = False
     last = -1
-    shuffled = False
     charset = character_set((), limits.default_character_set)
     stack: list[_Sequence] = []
     at_items = False
@@ -235,6 +234,7 @@ def read(
                     continue
                 if tag == _ITEM_END:
                     remarks.add(text, "a delimiter stands where an Item should")
+                    elements += 1
                     at += 8
                     continue
                 if tag != _SEQUENCE_END:
@@ -294,6 +294,7 @@ def read(
                     if tag == _ITEM:
                         raise CannotUnderstand(f"An Item stands outside of a Sequence, at offset {base + at}.")
                     remarks.add(stack[-1].text if stack else "", "a delimiter stands where there is nothing to end")
+                    elements += 1
                     at += 8
                     continue
                 if tag == _ITEM_END:
@@ -348,7 +349,10 @@ def read(
                     truncated(text, base + at, length, there - begin)
             if element == 0 or group in (0x0000, 0x0002):
                 # Group Lengths say nothing, and groups 0000 and 0002 are no part of a data set.
-                skipped += stop - at
+                if not any(buf[at : at + 8]):
+                    raise CannotUnderstand(f"At offset {base + at} there are zeros where an element should be.")
+                skipped += stop - begin
+                elements += 1
                 at = stop
                 continue
 
@@ -438,9 +442,7 @@ def read(
                 if tag in _OFFSET_TABLES and not stack:
                     result.offset_tables[tag] = Bulk(base + begin, length, name)
                 entry = None
-            elif name == "SQ":
-                entry = None
-            else:
+            elif name != "SQ":
                 entry = (_BIG if big_endian and not foreign else _LITTLE)[name]
                 if tag == _CHARACTER_SET:
                     charset = character_set(terms_of(buf[begin:stop]), limits.default_character_set)

@@ -213,6 +213,9 @@ def test_what_is_no_dicom(data: bytes) -> None:
         pytest.param(
             b.meta(b.EXPLICIT) + b.explicit(SQ, "SQ", length=b.UNDEFINED) + CODE, "other than an Item", id="no Item"
         ),
+        pytest.param(
+            b.meta(b.EXPLICIT) + CODE + bytes(99) + b"x", "offset [0-9]+ there are zeros", id="a run of zeros"
+        ),
         pytest.param(b.meta(b.EXPLICIT) + b.item(CODE), "outside of a Sequence", id="an Item alone"),
         pytest.param(
             b.meta(b.EXPLICIT) + b.explicit(TEXT, "UT", length=b.UNDEFINED) + CODE, "VR UT", id="undefined length of UT"
@@ -768,6 +771,9 @@ MIB = 1 << 20
         pytest.param(b.explicit(TEXT, "UT", b"x" * (2 * MIB)), id="a long text"),
         pytest.param(b.explicit(0x00091001, "UC", b"\\" * 100_000), id="many values"),
         pytest.param(b.explicit(SQ, "SQ", b.item() * 100_000), id="many Items"),
+        pytest.param(CODE + b.explicit(0x00090000, "UL", bytes(4)) * 100_000, id="many elements that are left out"),
+        pytest.param(CODE + b.ITEM_END * 100_000, id="many delimiters"),
+        pytest.param(b.explicit(SQ, "SQ", b.ITEM_END * 100_000), id="many delimiters between Items"),
         pytest.param(
             b.explicit(SQ, "SQ", b.item(b"".join(b.explicit(0x00090001 + n, "LO") for n in range(20_000))) * 5),
             id="many elements",
