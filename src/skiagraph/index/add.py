@@ -81,10 +81,10 @@ def _add(connection: Connection, entities: Entities, new: Prepared, policy: Poli
     entities.instances_added += 1
     id = connection.execute(_INSERT, (*new.row, series.id)).lastrowid
     connection.execute(_INSERT_DOCUMENT, (id, len(new.parts), new.bulkdata, new.parts[0]))
-    for part in range(1, len(new.parts)):
-        connection.execute(_INSERT_PART, (id, part, new.parts[part]))
-    for block, spans in enumerate(new.spans):
-        connection.execute(_INSERT_SPANS, (id, block, spans))
+    if len(new.parts) > 1:
+        connection.executemany(_INSERT_PART, [(id, part, new.parts[part]) for part in range(1, len(new.parts))])
+    if new.spans:
+        connection.executemany(_INSERT_SPANS, [(id, block, spans) for block, spans in enumerate(new.spans)])
     if forget:
         cursor = connection.execute(_FORGET_DELETION, (study_uid, series_uid, uid))
         entities.deleted_added -= cursor.rowcount

@@ -28,7 +28,8 @@ from skiagraph.values import Attributes, Level, ResourcePath, is_uid
 PART = 2**20
 """Bytes of a document, not compressed, above which it is cut into parts."""
 
-FRAMES_PER_ROW = 1024
+FRAMES_PER_ROW = 250
+"""A row of 4,000 bytes fills one page of SQLite."""
 
 _MAX_TEXT = 1024  # characters; what is longer is compared by the reference predicate alone
 _MAX_ELEMENT = 64 * 2**10  # bytes as JSON; what is longer is left to the document of the Instance

@@ -152,7 +152,6 @@ frames = sa.Table(  # where the frames of encapsulated pixel data lie, many to a
     sa.Column("instance", _id, sa.ForeignKey("instances.id"), primary_key=True, autoincrement=False),
     sa.Column("block", sa.Integer, primary_key=True, autoincrement=False),  # (frame - 1) // rows.FRAMES_PER_ROW
     sa.Column("spans", sa.LargeBinary, nullable=False),
-    sqlite_with_rowid=False,
 )
 
 deleted = sa.Table(  # what was there: 410 instead of 404

@@ -154,7 +154,6 @@ def upgrade() -> None:
         sa.Column("instance", _id, sa.ForeignKey("instances.id"), primary_key=True, autoincrement=False),
         sa.Column("block", sa.Integer, primary_key=True, autoincrement=False),
         sa.Column("spans", sa.LargeBinary, nullable=False),
-        sqlite_with_rowid=False,
     )
     op.create_table(
         "deleted",
