@@ -74,7 +74,7 @@ def without_preamble(file: bytes) -> bytes:
 
 
 @pytest.fixture
-def stored(client: httpx.Client, request: pytest.FixtureRequest) -> Iterator[tuple[Path, str]]:
+def stored(client: httpx.Client, request: pytest.FixtureRequest) -> Iterator[tuple[Path, str] | None]:
     path: Path = request.param
     response = store(client, path)
     document = response.json()
@@ -84,7 +84,8 @@ def stored(client: httpx.Client, request: pytest.FixtureRequest) -> Iterator[tup
         for item in document.get(tag, {}).get("Value", [])
     }
     if failures and failures <= NOT_STUDY_OBJECTS:
-        pytest.skip("belongs to no Study: refused with 0x0122, as it should")
+        yield None  # belongs to no Study: refused, as it should be
+        return
     if failures == {0xA900}:
         (failure,) = document.get("00081198", document.get("0008119A"))["Value"]
         if path.name not in PYDICOM_CAN_NOT:
@@ -93,7 +94,8 @@ def stored(client: httpx.Client, request: pytest.FixtureRequest) -> Iterator[tup
                 data = original(path)
                 faulty = [tag for keyword, tag in IDENTIFIERS.items() if not is_uid(str(data.get(keyword, "")))]
             assert sorted(failure["00741048"]["Value"][0]["00720026"]["Value"]) == sorted(faulty)
-        pytest.skip("has no UIDs to be stored under: refused with 0xA900 and the names of what is missing")
+        yield None  # has no UIDs to be stored under: refused with the names of what is missing
+        return
     assert response.status_code in (200, 202), response.text
     url = document["00081199"]["Value"][0]["00081190"]["Value"][0]
     yield path, url
@@ -102,7 +104,9 @@ def stored(client: httpx.Client, request: pytest.FixtureRequest) -> Iterator[tup
 
 
 @pytest.mark.parametrize("stored", dicom_files("modalities", "slides", "syntaxes", "text", "volumes"), indirect=True)
-def test_comes_back(client: httpx.Client, stored: tuple[Path, str]) -> None:
+def test_comes_back(client: httpx.Client, stored: tuple[Path, str] | None) -> None:
+    if stored is None:
+        return
     path, url = stored
     file = path.read_bytes()
     data = original(path)
