@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 from lxml import etree
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
 from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian
 
 from dicom_files import ct, multipart, part10, parts, uid
@@ -319,6 +321,21 @@ def test_native_syntaxes_that_never_go_out_are_stored(client: httpx.Client, tran
     answer = client.get(instance_path(data), headers={"Accept": "application/dicom; transfer-syntax=*"})
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "application/dicom; transfer-syntax=1.2.840.10008.1.2.1"
+
+
+def test_sequences_of_the_study_nested_deeper_than_a_json_library_goes(client: httpx.Client) -> None:
+    item = Dataset()
+    for _ in range(150):
+        outer = Dataset()
+        outer.ReferencedStudySequence = Sequence([item])
+        item = outer
+    data = ct(ReferencedStudySequence=[item])
+    assert (
+        client.post("/studies", content=part10(data), headers={"Content-Type": "application/dicom"}).status_code == 200
+    )
+    assert client.get("/studies", params={"StudyInstanceUID": data.StudyInstanceUID, "includefield": "all"}).json()
+    metadata = client.get(instance_path(data) + "/metadata")
+    assert metadata.text.count('"00081110"') == 151
 
 
 def test_visible_at_once(client: httpx.Client) -> None:

@@ -417,12 +417,20 @@ def _identifier(attributes: Attributes, tag: str) -> str:
     return values[0]
 
 
+def _size(element: dict[str, Any]) -> int:
+    """Bytes as JSON; what is nested too deep for one call counts as long."""
+    try:
+        return len(orjson.dumps(element, default=str))
+    except orjson.JSONEncodeError:
+        return _MAX_ELEMENT + 1
+
+
 def _is_small(element: dict[str, Any]) -> bool:
     values = element.get("Value")
     if values is None:
         return len(element.get("InlineBinary", "")) <= _MAX_ELEMENT
     if element.get("vr") == "SQ" or len(values) > 64:
-        return len(orjson.dumps(element, default=str)) <= _MAX_ELEMENT
+        return _size(element) <= _MAX_ELEMENT
     return all(type(value) is not str or len(value) <= 1000 for value in values) or (
         len(orjson.dumps(element, default=str)) <= _MAX_ELEMENT
     )
