@@ -252,7 +252,7 @@ class Outgoing:
 
     async def answer(self, response: Response, always: list[tuple[str, str]], method: str) -> None:
         body = response.body
-        length = len(body) if isinstance(body, bytes | bytearray | memoryview) else response.length
+        length = len(body) if isinstance(body, bytes | bytearray) else response.length
         if body is None and response.status not in (204, 304):
             length = 0 if response.length is None else response.length
         headers = [*response.headers, *always]
@@ -271,7 +271,7 @@ class Outgoing:
             if isinstance(body, AsyncIterator) and hasattr(body, "aclose"):
                 await body.aclose()
             await self._send({"type": "http.response.body", "body": b""})
-        elif isinstance(body, bytes | bytearray | memoryview):
+        elif isinstance(body, bytes | bytearray):
             self.sent = len(body)
             await self._send({"type": "http.response.body", "body": body})
         else:
@@ -287,6 +287,8 @@ class Outgoing:
                         departure = asyncio.ensure_future(self._incoming.departure())
                     elif self._incoming.gone:
                         return
+                    if isinstance(chunk, memoryview):
+                        chunk = bytes(chunk)  # the server would take a memoryview apart byte by byte
                     self.sent += len(chunk)
                     await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
             await self._send({"type": "http.response.body", "body": b""})
