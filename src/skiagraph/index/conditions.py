@@ -270,23 +270,27 @@ def _moments(column: str, low: int | None, high: int | None, *, exact: bool) -> 
     if not exact:
         low = None if low is None else low - _WIDEST_SHIFT
         high = None if high is None else high + _WIDEST_SHIFT
+    # One bound on each side: of two, SQLite would take the first to the index and walk to it.
+    shapes: list[Shape] = []
+    values = []
     if column == "studies.recency":  # negative, and 0 where there is no date
-        shapes: list[Shape] = [("dated", column)]
-        values = []
-        if low is not None:
+        if low is None:
+            shapes.append(("dated", column))
+        else:
             shapes.append(("le", column))
-            values.append(-low)
+            values.append(-max(low, 1))
         if high is not None:
             shapes.append(("gt", column))
             values.append(-high)
     else:
-        shapes, values = [("filled", column)], []
         if low is not None:
             shapes.append(("ge", column))
             values.append(low)
         if high is not None:
             shapes.append(("lt", column))
             values.append(high)
+        if not shapes:
+            shapes.append(("filled", column))
     return Clause(("and", *shapes), tuple(values), exact)
 
 

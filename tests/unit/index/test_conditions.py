@@ -103,6 +103,16 @@ def test_level(condition: Condition, of_search: Level, level: Level) -> None:
     assert condition_level(condition, of_search) is level
 
 
+@pytest.mark.parametrize("column", ["studies.recency", "series.performed"])
+@pytest.mark.parametrize(("low", "high"), [(1, 2), (1, None), (None, 2), (None, None), (-5, 2)])
+@pytest.mark.parametrize("exact", [True, False])
+def test_moments_have_one_bound_on_each_side(column: str, low: int | None, high: int | None, exact: bool) -> None:
+    sides = [shape[0] for shape in conditions._moments(column, low, high, exact=exact).shape[1:]]
+    assert len(sides) == len(set(sides)) > 0
+    assert len({"le", "dated", "ge"} & set(sides)) <= 1
+    assert len({"gt", "lt"} & set(sides)) == (high is not None)
+
+
 ALPHABET = "ab*?[]^-\\é\U0001f600\U0010ffff\ud7ff\ue000"
 
 
