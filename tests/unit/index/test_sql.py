@@ -7,10 +7,8 @@ import gc
 import multiprocessing
 import shutil
 import sqlite3
-import tempfile
 import threading
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,23 +24,29 @@ from skiagraph.testing.index_suite import IndexSuite
 from skiagraph.values import Level, ResourcePath
 
 
-@cache
-def _template() -> Path:
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty index: copying it is quicker than migrating each time."""
-    folder = Path(tempfile.mkdtemp(prefix="index-template-"))
-    SqlIndex.open(folder / "index.sqlite", durable=False).close()
-    return folder / "index.sqlite"
+    path = tmp_path_factory.mktemp("template") / "index.sqlite"
+    SqlIndex.open(path, durable=False).close()
+    return path
 
 
 class TestSqlIndex(IndexSuite):
+    template: Path
+
+    @pytest.fixture(autouse=True, scope="class")
+    def _template(self, request: pytest.FixtureRequest, template: Path) -> None:
+        request.cls.template = template
+
     def new_index(self, folder: Path) -> SqlIndex:
-        shutil.copyfile(_template(), folder / "index.sqlite")
+        shutil.copyfile(self.template, folder / "index.sqlite")
         return SqlIndex.open(folder / "index.sqlite", durable=False)
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    shutil.copyfile(_template(), tmp_path / "index.sqlite")
+def path(tmp_path: Path, template: Path) -> Path:
+    shutil.copyfile(template, tmp_path / "index.sqlite")
     return tmp_path / "index.sqlite"
 
 
