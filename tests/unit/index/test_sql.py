@@ -35,9 +35,9 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 class TestSqlIndex(IndexSuite):
     template: Path
 
-    @pytest.fixture(autouse=True, scope="class")
-    def _template(self, request: pytest.FixtureRequest, template: Path) -> None:
-        request.cls.template = template
+    @pytest.fixture(autouse=True)
+    def _template(self, template: Path) -> None:
+        type(self).template = template
 
     def new_index(self, folder: Path) -> SqlIndex:
         shutil.copyfile(self.template, folder / "index.sqlite")
