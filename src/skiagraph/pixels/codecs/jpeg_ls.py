@@ -1,0 +1,60 @@
+"""JPEG-LS — ITU-T T.87, PS3.5 §8.2.3 and Annex A.4.3, by CharLS."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skiagraph.pixels.codecs import markers, native, samples
+from skiagraph.pixels.image import BadPixels, ImageParams
+
+LOSSLESS: Final = "1.2.840.10008.1.2.4.80"
+NEAR_LOSSLESS: Final = "1.2.840.10008.1.2.4.81"
+DECODES = ENCODES = frozenset({LOSSLESS, NEAR_LOSSLESS})
+
+NEAR: Final = 2
+"""Largest difference of a sample that near-lossless encoding makes."""
+
+_SOF55: Final = 0xF7
+
+
+def decode(frame: bytes, transfer_syntax_uid: str, image: ImageParams) -> tuple[NDArray[Any], ImageParams]:
+    """Return the cells of a JPEG-LS frame, whatever its interleave mode."""
+    stream = markers.read(frame, "JPEG-LS")
+    if stream.process != _SOF55:
+        raise BadPixels("The frame is a JPEG stream, but not JPEG-LS: it has no SOF55 marker.")
+    markers.check(
+        image,
+        "JPEG-LS",
+        rows=stream.rows,
+        columns=stream.columns,
+        samples=stream.components,
+        precision=stream.precision,
+    )
+    import imagecodecs
+
+    try:
+        decoded = imagecodecs.jpegls_decode(frame)
+    except Exception as error:
+        raise BadPixels(f"The JPEG-LS stream can not be decoded: {error}.") from error
+    cells, described = samples.to_cells(decoded, stream.precision, image)
+    return cells, replace(
+        described,
+        planar_configuration=0,
+        photometric_interpretation=native.full(image.photometric_interpretation),
+    )
+
+
+def encode(cells: NDArray[Any], transfer_syntax_uid: str, image: ImageParams) -> tuple[bytes, ImageParams]:
+    """Return a JPEG-LS frame, colour by pixel (interleave mode 2)."""
+    import imagecodecs
+
+    plain = np.ascontiguousarray(samples.unsigned(cells, samples.precision_of(cells, image)))
+    try:
+        frame = imagecodecs.jpegls_encode(plain, level=NEAR if transfer_syntax_uid == NEAR_LOSSLESS else 0)
+    except Exception as error:
+        raise BadPixels(f"The frame can not be encoded as JPEG-LS: {error}.") from error
+    return bytes(frame), replace(image, planar_configuration=0)
