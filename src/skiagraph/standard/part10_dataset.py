@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass, field
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn, TypeAlias
 
 from skiagraph.errors import CannotUnderstand, OutOfResources
 from skiagraph.standard import dictionary, frames
 from skiagraph.standard.charsets import CharacterSet, character_set
-from skiagraph.standard.dicom_json import LENGTH_32, WORDS, WrongLength, decoder_table, inline_binary, swapped
+from skiagraph.standard.dicom_json import LENGTH_32, WORDS, Decoder, WrongLength, decoder_table, inline_binary, swapped
 from skiagraph.standard.header import Bulk, Source
 from skiagraph.standard.part10_odd import (
     UNDEFINED,
@@ -50,8 +50,18 @@ _DIRECTORY_RECORDS: Final = "00041220"
 _BEHIND: Final = "there are bytes behind the end of the data set"
 _NOT_ASCENDING: Final = "elements are not in ascending order, or one is there twice"
 
-_LITTLE: Final = decoder_table(big_endian=False)
-_BIG: Final = decoder_table(big_endian=True)
+_Entry: TypeAlias = tuple[str, Decoder, bool, dict[bytes, dict[str, Any]]]
+_LITTLE: Final[dict[str, _Entry]] = {name: (*entry, {}) for name, entry in decoder_table(big_endian=False).items()}
+_BIG: Final[dict[str, _Entry]] = {name: (*entry, {}) for name, entry in decoder_table(big_endian=True).items()}
+"""VR → (VR, decoder, whether a long value may be bulk data, attributes of values met before).
+
+The Instances of a Series say nearly the same: what was decoded once is not decoded again. Attributes are shared
+between data sets, so nobody may change one in place.
+"""
+_REMEMBERED_BYTES: Final = 64
+"""Longest value that is remembered."""
+_REMEMBERED_VALUES: Final = 8192
+"""Most values that are remembered for a VR."""
 _SHORT_LITTLE: Final = {vr.encode(): entry for vr, entry in _LITTLE.items() if vr not in LENGTH_32}
 _SHORT_BIG: Final = {vr.encode(): entry for vr, entry in _BIG.items() if vr not in LENGTH_32}
 _TEXTS: Final = {
@@ -116,6 +126,17 @@ class _Sequence:
 
 def ascending(data_set: Attributes) -> Attributes:
     return {tag: data_set[tag] for tag in sorted(data_set)}
+
+
+def _attribute(
+    name: str, decode: Decoder, raw: bytes, charset: CharacterSet, notes: list[str]
+) -> dict[str, Any] | None:
+    """Decode a value that is not empty; None when its length is none that the VR can have."""
+    try:
+        values = decode(raw, charset, notes)
+    except WrongLength:
+        return None
+    return {"vr": name, "Value": values} if values else {"vr": name}
 
 
 def read(
@@ -450,7 +471,7 @@ def read(
                         remarks.add(text, charset.remark)
 
         if entry is not None:
-            name, decode, may_be_bulk = entry
+            name, decode, may_be_bulk, met_before = entry
             stop = begin + length
             if length == 0:
                 current[text] = {"vr": name}
@@ -477,16 +498,23 @@ def read(
                             f"({text[:4]},{text[4:]}) has more values than max_header_bytes ({limits.max_header_bytes})"
                             " allows."
                         )
-                try:
-                    values = decode(buf[begin:stop], charset, notes)
-                    current[text] = {"vr": name, "Value": values} if values else {"vr": name}
-                except WrongLength:
-                    remarks.add(text, f"{length} bytes are not a whole number of values of VR {name}; kept as UN")
-                    current[text] = {"vr": "UN", "InlineBinary": inline_binary(buf[begin:stop])}
-                if notes:
-                    for note in notes:
-                        remarks.add(text, note)
-                    notes.clear()
+                raw = buf[begin:stop]
+                attribute = met_before.get(raw) if length <= _REMEMBERED_BYTES else None
+                if attribute is None:
+                    attribute = _attribute(name, decode, raw, charset, notes)
+                    if attribute is None:
+                        remarks.add(text, f"{length} bytes are not a whole number of values of VR {name}; kept as UN")
+                        attribute = {"vr": "UN", "InlineBinary": inline_binary(raw)}
+                    elif notes:
+                        for note in notes:
+                            remarks.add(text, note)
+                        notes.clear()
+                    elif length <= _REMEMBERED_BYTES and raw.isascii() and b"\x1b" not in raw:
+                        # These bytes say the same in every character set.
+                        if len(met_before) >= _REMEMBERED_VALUES:
+                            met_before.clear()
+                        met_before[raw] = attribute
+                current[text] = attribute
         if tag <= last:
             shuffled = True
             elements += min(len(current), (base + at - skipped - ordered_from) // 8)

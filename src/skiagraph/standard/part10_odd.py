@@ -150,8 +150,8 @@ def settle_signs(undecided: Iterable[tuple[Attributes, str]], top: Attributes) -
         attribute = data_set.get(text, {})
         signed = _value(data_set.get(_PIXEL_REPRESENTATION) or top.get(_PIXEL_REPRESENTATION)) == 1
         if signed and attribute.get("vr") == "US" and "Value" in attribute:
-            attribute["vr"] = "SS"
-            attribute["Value"] = [value - 0x10000 if value > 0x7FFF else value for value in attribute["Value"]]
+            values = [value - 0x10000 if value > 0x7FFF else value for value in attribute["Value"]]
+            data_set[text] = {"vr": "SS", "Value": values}
 
 
 def terms_of(raw: bytes) -> tuple[str, ...]:
