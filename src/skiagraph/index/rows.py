@@ -248,9 +248,7 @@ def split(attributes: Attributes) -> tuple[Attributes, Attributes]:
     levels = _levels
     for tag, element in attributes.items():
         found = levels.get(tag) or level(tag)
-        if found is Level.INSTANCE:
-            continue
-        if tag in COMPUTED or not _is_small(element):
+        if found is Level.INSTANCE or tag in COMPUTED or not _is_small(element):
             continue
         if found is Level.STUDY:
             study[tag] = element
@@ -429,11 +427,13 @@ def _is_small(element: dict[str, Any]) -> bool:
     values = element.get("Value")
     if values is None:
         return len(element.get("InlineBinary", "")) <= _MAX_ELEMENT
-    if element.get("vr") == "SQ" or len(values) > 64:
-        return _size(element) <= _MAX_ELEMENT
-    return all(type(value) is not str or len(value) <= 1000 for value in values) or (
-        len(orjson.dumps(element, default=str)) <= _MAX_ELEMENT
-    )
+    if len(values) <= 64 and element["vr"] != "SQ":
+        for value in values:
+            if type(value) is str and len(value) > 1000:
+                break
+        else:
+            return True
+    return _size(element) <= _MAX_ELEMENT
 
 
 def _digest(data: bytes) -> int:
