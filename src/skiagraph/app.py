@@ -174,7 +174,7 @@ def serve(settings: Settings, *, on_ready: Callable[[], None] | None = None) -> 
             workers=settings.workers,
             loop=Loops.uvloop,
             http=HTTPModes.auto,
-            http1_settings=HTTP1Settings(max_buffer_size=512 * 1024),
+            http1_settings=HTTP1Settings(max_buffer_size=256 * 1024),
             websockets=True,
             log_level=LogLevels.warning,
             respawn_failed_workers=True,

@@ -260,10 +260,7 @@ def _read_meta(source: Source, window: bytes, start: _Start, remarks: Remarks) -
         group, element, vr, length = struct.unpack_from("<HH2sH", window, at)
         if group != 0x0002:
             break
-        deflated = (
-            transfer_syntax(start.transfer_syntax_uid).deflated and transfer_syntax(start.transfer_syntax_uid).known
-        )
-        if at == declared_end and deflated:
+        if at == declared_end and transfer_syntax(start.transfer_syntax_uid).deflated:
             break  # deflated bytes may look like anything
         text = f"0002{element:04X}"
         begin = at + 8

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from skiagraph.errors import BadRequest
 
@@ -60,6 +61,7 @@ def quote(value: str) -> str:
     return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
+@lru_cache(maxsize=256)
 def parse(text: str) -> MediaType | None:
     """Read one media type, such as the value of a Content-Type header.
 
