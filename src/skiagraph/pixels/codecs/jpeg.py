@@ -27,6 +27,8 @@ QUALITY: Final = 90
 """Of what is encoded with loss, on the scale of libjpeg (1 to 100)."""
 
 _SOF3: Final = 0xC3
+_CANARY: Final = b"\x5a\xc3\x96\x0f" * 64
+"""Changes an image that ends too early, which libjpeg fills up without a word; behind a whole one it is passed over."""
 
 
 def decode(frame: bytes, transfer_syntax_uid: str, image: ImageParams) -> tuple[NDArray[Any], ImageParams]:
@@ -46,15 +48,27 @@ def decode(frame: bytes, transfer_syntax_uid: str, image: ImageParams) -> tuple[
     if stream.precision > 16:
         raise BadPixels(f"The JPEG stream has a precision of {stream.precision} bits; 2 to 16 are possible.")
     colour, out, photometric = _colour(stream, image)
-    decoded = np.empty(image.shape, np.uint8 if stream.precision <= 8 else np.uint16)
+    dtype = np.dtype(np.uint8 if stream.precision <= 8 else np.uint16)
+    decoded = _decoded(frame, dtype, image, colour, out)
+    if not stream.ended and not np.array_equal(
+        decoded, _decoded(frame.rstrip(b"\xff") + _CANARY, dtype, image, colour, out)
+    ):
+        raise BadPixels("The JPEG stream is truncated: it ends before the image does.")
+    cells, described = samples.to_cells(decoded, stream.precision, image)
+    return cells, replace(described, photometric_interpretation=photometric, planar_configuration=0)
+
+
+def _decoded(
+    frame: bytes, dtype: np.dtype[Any], image: ImageParams, colour: str | None, out: str | None
+) -> NDArray[Any]:
     import imagecodecs
 
+    decoded = np.empty(image.shape, dtype)
     try:
         imagecodecs.jpeg8_decode(frame, colorspace=colour, outcolorspace=out, out=decoded)
     except Exception as error:
         raise BadPixels(f"The JPEG stream can not be decoded: {error}.") from error
-    cells, described = samples.to_cells(decoded, stream.precision, image)
-    return cells, replace(described, photometric_interpretation=photometric, planar_configuration=0)
+    return decoded
 
 
 def _colour(stream: markers.Jpeg, image: ImageParams) -> tuple[str | None, str | None, str]:
@@ -86,7 +100,6 @@ def encode(cells: NDArray[Any], transfer_syntax_uid: str, image: ImageParams) ->
     described = replace(image, planar_configuration=0)
     if transfer_syntax_uid in (LOSSLESS, LOSSLESS_SV1):
         precision = max(2, samples.precision_of(cells, image))
-        cells = samples.unsigned(cells, precision)
         space = "GRAYSCALE" if image.samples_per_pixel == 1 else "RGB"
         options = {"lossless": True, "predictor": 1, "colorspace": space, "outcolorspace": space}
     else:
@@ -98,7 +111,8 @@ def encode(cells: NDArray[Any], transfer_syntax_uid: str, image: ImageParams) ->
             options |= {"colorspace": source, "outcolorspace": "YCBCR", "subsampling": "422"}
             described = replace(described, photometric_interpretation="YBR_FULL_422")
     try:
-        frame = imagecodecs.jpeg8_encode(np.ascontiguousarray(cells), bitspersample=precision, **options)
+        plain = samples.unsigned(cells, precision)
+        frame = imagecodecs.jpeg8_encode(plain, bitspersample=precision, **options)
     except Exception as error:
         raise BadPixels(f"The frame can not be encoded as JPEG: {error}.") from error
     return bytes(frame), described

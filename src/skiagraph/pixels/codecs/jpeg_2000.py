@@ -6,6 +6,7 @@ that a palette or colour space that they name is not applied.
 
 from __future__ import annotations
 
+import math
 import struct
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -23,13 +24,13 @@ HT_LOSSLESS_RPCL: Final = "1.2.840.10008.1.2.4.202"
 HT: Final = "1.2.840.10008.1.2.4.203"
 DECODES = ENCODES = frozenset({LOSSLESS, LOSSY, HT_LOSSLESS, HT_LOSSLESS_RPCL, HT})
 
-PSNR: Final = 50
-"""Decibels that lossy JPEG 2000 aims at."""
-STEP: Final = 1 / 256
-"""Quantization step of lossy HTJ2K, as a part of the range of the samples."""
+PSNR: Final = 55
+"""What lossy JPEG 2000 aims at, decibels: a root mean square error of 1/560 of the range of the image."""
+STEPS: Final = 256
+"""Quantization steps of lossy HTJ2K in the range of the image; comes to about the same."""
 
 _MOST_TILES: Final = 65535
-_THUMBNAIL: Final = 64
+_MOST_GUARD_BITS: Final = 7
 _SIZ: Final = struct.Struct(">HHLLLLLLLLH")
 
 
@@ -48,8 +49,8 @@ class CodeStream:
     """A multiple component transformation was used: RCT or ICT (T.800 Annex G)."""
     high_throughput: bool
     reversible: bool
-    at: int
-    """Of the SIZ marker's segment, from its length on."""
+    end: int
+    """Offset behind the main header: of the first tile-part."""
 
 
 def codestream(frame: bytes) -> bytes:
@@ -112,8 +113,32 @@ def read(stream: bytes) -> CodeStream:
         colour_transform=transform,
         high_throughput=bool(capabilities & 0x4000),
         reversible=reversible,
-        at=4,
+        end=at,
     )
+
+
+def whole(stream: bytes, header: CodeStream) -> bytes:
+    """Return the code stream with its end marker (EOC), which some writers leave out.
+
+    Decoders take half a stream for an image, each in its own way; half an image is none.
+
+    Raises
+    ------
+    BadPixels
+        A tile-part is not all there.
+    """
+    at, end = header.end, len(stream)
+    while at + 12 <= end and stream.startswith(b"\xff\x90", at):
+        (length,) = struct.unpack_from(">L", stream, at + 6)
+        if length == 0:  # the last one, up to the end
+            return stream
+        if length < 12:
+            break
+        at += length
+    else:
+        if header.end < at <= end:
+            return stream if stream.startswith(b"\xff\xd9", at) else stream[:at] + b"\xff\xd9"
+    raise BadPixels("The JPEG 2000 stream is truncated or damaged: its tile-parts are not all there.")
 
 
 def decode(frame: bytes, transfer_syntax_uid: str, image: ImageParams) -> tuple[NDArray[Any], ImageParams]:
@@ -136,6 +161,7 @@ def decode(frame: bytes, transfer_syntax_uid: str, image: ImageParams) -> tuple[
     )
     if header.subsampled:
         raise BadPixels("The JPEG 2000 stream has subsampled components, which can not be decoded.")
+    stream = whole(stream, header)
     try:
         if header.high_throughput and header.reversible:
             decoded = imagecodecs.htj2k_decode(stream, planar=False)
@@ -161,8 +187,9 @@ def encode(cells: NDArray[Any], transfer_syntax_uid: str, image: ImageParams) ->
         if transfer_syntax_uid in (LOSSLESS, LOSSY):
             frame = _jpeg_2000(cells, precision, transform=transform, lossy=lossy)
         else:
-            rpcl = transfer_syntax_uid == HT_LOSSLESS_RPCL
-            frame = _htj2k(cells, precision, transform=transform, lossy=lossy, rpcl=rpcl)
+            frame = _htj2k(
+                cells, precision, transform=transform, lossy=lossy, tlm=transfer_syntax_uid == HT_LOSSLESS_RPCL
+            )
     except Exception as error:
         raise BadPixels(f"The frame can not be encoded as JPEG 2000: {error}.") from error
     described = replace(image, planar_configuration=0)
@@ -174,14 +201,16 @@ def encode(cells: NDArray[Any], transfer_syntax_uid: str, image: ImageParams) ->
 def _jpeg_2000(cells: NDArray[Any], precision: int, *, transform: bool, lossy: bool) -> bytes:
     import imagecodecs
 
+    # The library reckons the ratio against the whole range of the precision
+    level = round(PSNR + 20 * math.log10(((1 << precision) - 1) / _range(cells))) if lossy else None
     return bytes(
         imagecodecs.jpeg2k_encode(
             cells,
-            level=PSNR if lossy else None,
+            level=level,
             codecformat="J2K",
-            colorspace="SRGB" if transform else None,
             bitspersample=precision,
-            resolutions=_levels(cells.shape) + 1,
+            # Masks do not gain from wavelets, and OpenJPEG has too little room for what becomes of them
+            resolutions=1 if precision == 1 else _levels(cells) + 1,
             reversible=not lossy,
             mct=transform,
             numthreads=1,
@@ -189,21 +218,67 @@ def _jpeg_2000(cells: NDArray[Any], precision: int, *, transform: bool, lossy: b
     )
 
 
-def _levels(shape: tuple[int, ...]) -> int:
-    """Decompositions until the smaller side is no more than 64; no more than five."""
-    return min(5, max(0, (max(1, min(shape[:2]) - 1)).bit_length() - 6))
+def _range(cells: NDArray[Any]) -> int:
+    low, high = int(cells.min()), int(cells.max())
+    return max(1, high - low)
 
 
-def _htj2k(cells: NDArray[Any], precision: int, *, transform: bool, lossy: bool, rpcl: bool) -> bytes:
+def _levels(cells: NDArray[Any]) -> int:
+    """Decompositions, five at most where that is enough for a lowest resolution of 64 or less (PS3.5 §10.18)."""
+    side: int = min(cells.shape[:2])
+    return max(min(5, (side - 1).bit_length()), (side - 1).bit_length() - 6, 0)
+
+
+def _htj2k(cells: NDArray[Any], precision: int, *, transform: bool, lossy: bool, tlm: bool) -> bytes:
+    """Encode by OpenJPH, which takes all bits of the array for the precision, in the order RPCL.
+
+    Where the precision is less, the samples are encoded as signed ones around zero, as the format does with unsigned
+    ones anyway (DC level shift), and the headers are set right afterwards.
+    """
     import imagecodecs
 
-    return bytes(
+    signed = cells.dtype.kind == "i"
+    if precision <= 8 < cells.dtype.itemsize * 8:
+        cells = cells.astype(np.int8 if signed else np.uint8)
+    bits = cells.dtype.itemsize * 8
+    if lossy:
+        precision = max(precision, bits - _MOST_GUARD_BITS + 1)
+    narrow = precision < bits
+    step = _range(cells) / (1 << bits) / STEPS if lossy else None
+    if narrow and not signed:
+        # Adding half of the range, as a decoder does, gives the samples back
+        half = cells.dtype.type(1 << precision - 1)
+        cells = (cells - half).view(np.dtype(f"i{cells.dtype.itemsize}"))
+    stream = bytes(
         imagecodecs.htj2k_encode(
-            cells,
-            level=STEP if lossy else None,
+            np.ascontiguousarray(cells),
+            level=step,
             rgb=transform,
-            resolutions=_levels(cells.shape) + 1,
+            planar=False,
+            resolutions=_levels(cells),
             reversible=not lossy,
-            tlm=rpcl,
+            tlm=tlm,
         )
     )
+    return _with_precision(stream, bits, precision, signed=signed) if narrow else stream
+
+
+def _with_precision(stream: bytes, bits: int, precision: int, *, signed: bool) -> bytes:
+    """Lower the precision that a code stream states, and what depends on it, so that it decodes to the same numbers.
+
+    Step sizes of irreversible transforms are relative to the precision: their exponents go down with it, and the number
+    of guard bits goes up so that the bit planes stay as many (T.800 E.1, equations E-2 and E-3).
+    """
+    head = bytearray(stream)
+    count = struct.unpack_from(">H", head, 40)[0]
+    for component in range(count):
+        head[42 + 3 * component] = (0x80 if signed else 0) | (precision - 1)
+    header = read(stream)
+    if not header.reversible:
+        at = head.index(b"\xff\x5c", 4, header.end)
+        (size,) = struct.unpack_from(">H", head, at + 2)
+        less = bits - precision
+        head[at + 4] += less << 5
+        for place in range(at + 5, at + 2 + size, 2):
+            head[place] -= less << 3
+    return bytes(head)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Final
 
-import numpy as np
 from numpy.typing import NDArray
 
 from skiagraph.pixels.codecs import markers, native, samples
@@ -52,7 +51,9 @@ def encode(cells: NDArray[Any], transfer_syntax_uid: str, image: ImageParams) ->
     """Return a JPEG-LS frame, colour by pixel (interleave mode 2)."""
     import imagecodecs
 
-    plain = np.ascontiguousarray(samples.unsigned(cells, samples.precision_of(cells, image)))
+    # CharLS, as it is bound, takes all bits of the array for the precision: no bit is left out of a signed sample
+    bits = 8 if not image.signed and samples.precision_of(cells, image) <= 8 else 8 * cells.dtype.itemsize
+    plain = samples.unsigned(cells, bits)
     try:
         frame = imagecodecs.jpegls_encode(plain, level=NEAR if transfer_syntax_uid == NEAR_LOSSLESS else 0)
     except Exception as error:

@@ -21,7 +21,9 @@ DECODES = frozenset({LOSSLESS, RECOMPRESSION, LOSSY})
 ENCODES = frozenset({LOSSLESS, LOSSY})
 
 DISTANCE: Final = 1.0
-"""Butteraugli distance of what is encoded with loss; 1 is just not visible."""
+"""Butteraugli distance of what is encoded with loss, 8 bits; 1 is just not visible."""
+DEEP_DISTANCE: Final = 0.25
+"""The same for more bits, of which windows show a part."""
 EFFORT: Final = 3
 """Of lossless encoding: 7, the library's default, takes seven times as long and gains a few percent."""
 
@@ -56,11 +58,13 @@ def encode(cells: NDArray[Any], transfer_syntax_uid: str, image: ImageParams) ->
     import imagecodecs
 
     lossy = transfer_syntax_uid == LOSSY
-    options = {"distance": DISTANCE} if lossy else {"lossless": True, "effort": EFFORT}
     precision = samples.precision_of(cells, image)
+    options: dict[str, Any] = {"lossless": True, "effort": EFFORT}
+    if lossy:
+        options = {"distance": DISTANCE if precision <= 8 else DEEP_DISTANCE}
     try:
         frame = imagecodecs.jpegxl_encode(
-            np.ascontiguousarray(cells), bitspersample=precision, usecontainer=False, numthreads=1, **options
+            samples.unsigned(cells, precision), bitspersample=precision, usecontainer=False, numthreads=1, **options
         )
     except Exception as error:
         raise BadPixels(f"The frame can not be encoded as JPEG XL: {error}.") from error

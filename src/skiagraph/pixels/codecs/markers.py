@@ -36,6 +36,8 @@ class Jpeg:
     jfif: bool
     adobe_transform: int | None
     """0 none (RGB or CMYK), 1 YCbCr, 2 YCCK; None without an Adobe segment."""
+    ended: bool
+    """There is an end marker (EOI) behind the first scan. Some writers leave it out; half a stream has none."""
 
 
 def read(stream: bytes, name: str) -> Jpeg:
@@ -90,6 +92,7 @@ def read(stream: bytes, name: str) -> Jpeg:
         subsampled=len(set(sampling)) > 1,
         jfif=jfif,
         adobe_transform=adobe,
+        ended=stream.rfind(b"\xff\xd9", at) >= 0,
     )
 
 

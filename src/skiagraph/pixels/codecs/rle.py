@@ -17,7 +17,8 @@ from skiagraph.standard.transfer_syntaxes import RLE_LOSSLESS
 DECODES = ENCODES = frozenset({RLE_LOSSLESS})
 
 _HEADER: Final = struct.Struct("<16L")
-_MOST_SEGMENTS: Final = 15
+MOST_SEGMENTS: Final = 15
+"""What the header of a frame has room for."""
 
 
 def segments(image: ImageParams) -> int:
@@ -97,15 +98,16 @@ def encode(cells: NDArray[Any], transfer_syntax_uid: str, image: ImageParams) ->
         planes = [np.frombuffer(packed, np.uint8)]
     else:
         width = cells.dtype.itemsize
-        flat = np.ascontiguousarray(cells, cells.dtype.newbyteorder("<")).view(np.uint8)
+        flat = np.frombuffer(cells.astype(cells.dtype.newbyteorder("<"), copy=False).tobytes(), np.uint8)
         grid = flat.reshape(image.rows, image.columns, image.samples_per_pixel, width)
-        planes = [
-            np.ascontiguousarray(grid[:, :, sample, byte])
-            for sample in range(image.samples_per_pixel)
-            for byte in reversed(range(width))
-        ]
-    if len(planes) > _MOST_SEGMENTS:
-        raise BadPixels(f"RLE holds at most {_MOST_SEGMENTS} segments; this image has {len(planes)}.")
+        planes = []
+        for sample in range(image.samples_per_pixel):
+            for byte in reversed(range(width)):
+                plane = np.empty((image.rows, image.columns), np.uint8)
+                plane[:] = grid[:, :, sample, byte]
+                planes.append(plane)
+    if len(planes) > MOST_SEGMENTS:
+        raise BadPixels(f"RLE holds at most {MOST_SEGMENTS} segments; this image has {len(planes)}.")
     packed_planes = []
     for plane in planes:
         packed = bytes(imagecodecs.packbits_encode(plane, axis=-1))
@@ -113,7 +115,7 @@ def encode(cells: NDArray[Any], transfer_syntax_uid: str, image: ImageParams) ->
     offsets = [_HEADER.size]
     for packed in packed_planes[:-1]:
         offsets.append(offsets[-1] + len(packed))
-    header = _HEADER.pack(len(planes), *offsets, *([0] * (_MOST_SEGMENTS - len(planes))))
+    header = _HEADER.pack(len(planes), *offsets, *([0] * (MOST_SEGMENTS - len(planes))))
     described = replace(
         image,
         planar_configuration=1 if image.samples_per_pixel > 1 else 0,

@@ -68,13 +68,13 @@ def precision_of(cells: NDArray[Any], image: ImageParams) -> int:
 
 
 def unsigned(cells: NDArray[Any], precision: int) -> NDArray[Any]:
-    """Return the lowest bits of the cells as unsigned numbers."""
-    if cells.dtype.kind == "u":
-        return cells
-    plain: NDArray[Any] = cells.view(np.dtype(f"u{cells.dtype.itemsize}"))
-    if precision < cells.dtype.itemsize * 8:
+    """Return the lowest bits of the cells as unsigned numbers, contiguous, in 8 bits where that is enough."""
+    plain: NDArray[Any] = cells.view(np.dtype(f"u{cells.dtype.itemsize}")) if cells.dtype.kind == "i" else cells
+    if precision <= 8 < 8 * plain.dtype.itemsize:
+        return plain.astype(np.uint8) & np.uint8((1 << precision) - 1)
+    if cells.dtype.kind == "i" and precision < 8 * plain.dtype.itemsize:
         plain = plain & plain.dtype.type((1 << precision) - 1)
-    return plain
+    return np.ascontiguousarray(plain)
 
 
 def values(cells: NDArray[Any], image: ImageParams) -> tuple[NDArray[Any], ImageParams]:
