@@ -165,6 +165,8 @@ class Comparison:
             elif ours["vr"] == "PN":
                 self.met |= {"escape", "groups"}
                 assert value == {name: group.replace("\x1b$)A", "") for name, group in wanted.items() if group}, path
+            elif isinstance(value, str) and value == wanted.strip(" \0"):
+                self.met.add("padding")
             elif isinstance(value, str) and not value.isascii():
                 self.met.add("default set")
                 assert value == wanted.encode("latin-1").decode("utf-8")
