@@ -48,6 +48,25 @@ class NotAllowedToListen(ArchiveError):
     """The server would be open to others without asking anybody who they are."""
 
 
+class IndexMissing(ArchiveError):
+    """There are blobs but no index of them."""
+
+
+def check_index(settings: Settings) -> None:
+    """Refuse to go on where blobs have lost their index: an empty one would make leftovers of them all.
+
+    Raises
+    ------
+    IndexMissing
+        The message names the command that makes an index from the blobs.
+    """
+    if not index_path(settings).exists() and any(blob_store(settings).keys()):
+        raise IndexMissing(
+            f"{settings.data.absolute()} holds instances but no index. Make one from them first:"
+            f" skiagraph reindex --data {settings.data}"
+        )
+
+
 def blob_store(settings: Settings) -> FileBlobStore:
     """Open the blobs alone."""
     return FileBlobStore(settings.data / "blobs", durable=settings.durable, keep_free=settings.keep_free_bytes)
@@ -106,7 +125,8 @@ def asgi(settings: Settings, *, several_processes: bool = False) -> Any:
 
 
 def recover(settings: Settings) -> int:
-    """Remove what crashed processes left behind; return how many files."""
+    """Remove what crashed processes left behind; return how many files. Raises IndexMissing."""
+    check_index(settings)
     archive = open_archive(settings)
     try:
         return archive.blobs.recover(archive.index.known)

@@ -13,7 +13,6 @@ import typer
 from skiagraph.cli import console
 from skiagraph.cli.alone import in_use
 from skiagraph.cli.options import Config, Data
-from skiagraph.cli.verify import indexed
 
 if TYPE_CHECKING:
     from skiagraph.settings import Settings
@@ -64,7 +63,6 @@ def serve(
         console.out().print(welcome(settings), markup=False, soft_wrap=True)
 
     with in_use(settings.data, alone=False):
-        indexed(settings)
         app.serve(settings, on_ready=on_ready)
 
 

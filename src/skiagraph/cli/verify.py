@@ -50,7 +50,7 @@ def verify(
 
     settings = console.settings(config, data=data)
     existing(settings)
-    indexed(settings)
+    app.check_index(settings)
     with ExitStack() as stack:
         stack.enter_context(in_use(settings.data, alone=repair))
         archive = app.open_archive(settings)
@@ -64,20 +64,6 @@ def existing(settings: Settings) -> None:
     """Raise CommandError where there is no archive yet."""
     if not settings.data.is_dir():
         raise CommandError(f"There is no archive in {settings.data.absolute()}. Name its folder with --data.")
-
-
-def indexed(settings: Settings) -> None:
-    """Raise CommandError where there are blobs but no index.
-
-    To open the archive would make an empty index, and a server would take young blobs for leftovers of a crash.
-    """
-    from skiagraph import app
-
-    if not app.index_path(settings).exists() and any(app.blob_store(settings).keys()):
-        raise CommandError(
-            f"{settings.data.absolute()} holds instances but no index. Make one from them first:"
-            f" skiagraph reindex --data {settings.data}"
-        )
 
 
 def report(archive: Archive, *, repair: bool) -> int:
