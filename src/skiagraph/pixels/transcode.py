@@ -1,11 +1,11 @@
 """Frames from one Transfer Syntax to another, and what changes in the data set — PS3.5 §8.2, PS3.3 C.7.6.1.1.5.
 
 - Lossless syntaxes are made so that decoding gives the very cells that are stored: bits that are not stored included.
-- Lossy syntaxes are made only where a user agent names one (`is_lossy_conversion`). The result is another image, DERIVED
-  and with a SOP Instance UID of its own, always the same one for the same source and syntax: it is never to be taken
-  for the original, nor stored over it (PS3.3 C.7.6.1.1.2).
-- JPEG Baseline and its JPEG XL recompression go into each other byte by byte; native bytes stay native bytes, planes and
-  subsampling included, wherever they are merely packed differently.
+- Lossy syntaxes are made only where a user agent names one (`is_lossy_conversion`). The result is another image,
+  DERIVED and with a SOP Instance UID of its own, always the same one for the same source and syntax: it is never to be
+  taken for the original, nor stored over it (PS3.3 C.7.6.1.1.2).
+- JPEG Baseline and its JPEG XL recompression go into each other byte by byte; native bytes stay native bytes, planes
+  and subsampling included, wherever they are merely packed differently.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from skiagraph.pixels import decode as decoding
 from skiagraph.pixels import encode as encoding
-from skiagraph.pixels.codecs import deflated, jpeg, jpeg_2000, jpeg_ls, jpeg_xl, native, rle
+from skiagraph.pixels.codecs import deflated, jpeg, jpeg_2000, jpeg_ls, jpeg_xl, native
 from skiagraph.pixels.image import BadPixels, ImageParams
 from skiagraph.standard import transfer_syntaxes
 from skiagraph.standard.transfer_syntaxes import (
