@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import numpy as np
@@ -102,30 +101,20 @@ def _with_pillow(picture: NDArray[np.uint8], form: str, profile: bytes | None, *
     return out.getvalue()
 
 
-def animation(pictures: Iterable[tuple[NDArray[np.uint8], int]], size: tuple[int, int]) -> Iterator[bytes]:
-    """Encode an animated GIF frame by frame: only one of them is in memory.
+def animation_head(columns: int, rows: int) -> bytes:
+    """What an animated GIF of this size begins with: it repeats for ever. Then frames follow, then `ANIMATION_END`.
 
-    Parameters
-    ----------
-    pictures
-        Each with the time that it is shown, in hundredths of a second.
-    size
-        (columns, rows) of all of them.
-
-    Yields
-    ------
-    bytes
-        The head of the file, each frame with its own colours, the end.
+    So a long animation can be sent frame by frame, and only one of them is in memory.
     """
-    # GIF89a: logical screen without global colour table; repeats for ever (Netscape 2.0)
-    yield b"GIF89a" + struct.pack("<HHBBB", *size, 0x70, 0, 0) + b"\x21\xff\x0bNETSCAPE2.0\x03\x01\0\0\0"
-    for picture, hundredths in pictures:
-        yield _gif_frame(picture, min(max(hundredths, 1), 65535))
-    yield b"\x3b"
+    # GIF89a: logical screen without a colour table of its own; the extension of Netscape 2.0
+    return b"GIF89a" + struct.pack("<HHBBB", columns, rows, 0x70, 0, 0) + b"\x21\xff\x0bNETSCAPE2.0\x03\x01\0\0\0"
 
 
-def _gif_frame(picture: NDArray[np.uint8], hundredths: int) -> bytes:
-    """One image with its Graphic Control Extension, taken out of a GIF of its own."""
+ANIMATION_END: Final = b"\x3b"
+
+
+def animation_frame(picture: NDArray[np.uint8], hundredths: int) -> bytes:
+    """One frame of an animated GIF, with its own colours, shown for so many hundredths of a second."""
     data = _with_pillow(picture, "GIF", None, optimize=False, interlace=0)
     flags = data[10]
     global_table = 3 << ((flags & 7) + 1) if flags & 0x80 else 0
@@ -136,11 +125,9 @@ def _gif_frame(picture: NDArray[np.uint8], hundredths: int) -> bytes:
             at += 1 + data[at]
         at += 1
     descriptor = bytearray(data[at : at + 10])
-    rest = at + 10
-    if not descriptor[9] & 0x80:
-        descriptor[9] = 0x80 | flags & 7
+    table = b""
+    if not descriptor[9] & 0x80:  # its colours are those of the file
+        descriptor[9] |= 0x80 | flags & 7
         table = data[13 : 13 + global_table]
-    else:
-        table = b""
-    control = b"\x21\xf9\x04" + struct.pack("<BHBB", 0x04, hundredths, 0, 0)
-    return control + bytes(descriptor) + table + data[rest : data.rindex(b"\x3b")]
+    control = b"\x21\xf9\x04" + struct.pack("<BHBB", 0x04, min(max(hundredths, 1), 65535), 0, 0)
+    return control + bytes(descriptor) + table + data[at + 10 : data.rindex(b"\x3b")]
