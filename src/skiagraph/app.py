@@ -28,6 +28,7 @@ from skiagraph.services.commit import GroupCommit
 from skiagraph.services.recent import Recent
 from skiagraph.settings import MIB, Settings
 from skiagraph.wire.transaction import Transaction
+from skiagraph.workers import Workers
 
 TRANSACTIONS: tuple[Transaction, ...] = (
     *store.TRANSACTIONS,
@@ -83,7 +84,12 @@ def open_archive(settings: Settings) -> Archive:
     blobs = blob_store(settings)
     index = SqlIndex.open(index_path(settings), durable=settings.durable)
     return Archive(
-        settings, blobs, index, GroupCommit(blobs, index, settings.duplicates), Recent(settings.recent_bytes)
+        settings,
+        blobs,
+        index,
+        GroupCommit(blobs, index, settings.duplicates),
+        Recent(settings.recent_bytes),
+        Workers(settings.pixel_threads, settings.pixel_bytes),
     )
 
 

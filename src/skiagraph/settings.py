@@ -119,8 +119,29 @@ class Settings(BaseSettings):
         ge=0,
         description="Bytes of answers (metadata) that each worker keeps in memory for the next one who asks.",
     )
+    pixel_threads: int = Field(
+        default_factory=lambda: max(1, min(4, os.cpu_count() or 1)),
+        ge=1,
+        le=64,
+        description="Threads of each worker that decode and encode pixels. Default: one per processor, at most 4.",
+    )
+    pixel_bytes: int = Field(
+        64 * MIB,
+        ge=0,
+        description="Bytes of converted frames and rendered pictures that each worker keeps in memory for the next one"
+        " who asks.",
+    )
+    max_frame_bytes: int = Field(
+        512 * MIB,
+        ge=1 * MIB,
+        description="Most bytes of one frame once decoded. Larger ones go out as they are stored, and are not converted"
+        " (406).",
+    )
     max_request_bytes: int | None = Field(
         None, ge=1, description="Largest payload of a request, bytes. Default: no limit. Over it: 413."
+    )
+    stalled_seconds: int = Field(
+        120, ge=1, description="Seconds without a byte after which an unfinished request is given up with 408."
     )
     max_header_bytes: int = Field(
         256 * MIB,

@@ -235,17 +235,28 @@ def _derived(attributes: Attributes, target_uid: str, ratio: float | None) -> At
         "00081155": _element("UI", sop_instance_uid),
         "0040A170": _element("SQ", _code("121320", "DCM", "Uncompressed predecessor")),
     }
-    earlier = [item for item in (attributes.get("00082112") or {}).get("Value") or () if isinstance(item, dict)]
-    return {
+    new = {
         "00080008": _element("CS", "DERIVED", *(image_type[1:] or ["SECONDARY"])),
         "00080018": _element("UI", derived_uid(sop_instance_uid, target_uid)),
         "00082111": _element("ST", f"Lossy compression: {row.name}"),
-        "00082112": _element("SQ", *earlier, source),
         "00089215": _element("SQ", _code("113040", "DCM", "Lossy Compression")),
         "00282110": _element("CS", "01"),
         "00282112": _element("DS", *_earlier(attributes, "00282112"), float(f"{max(ratio or 1.0, 1.0):.4g}")),
         "00282114": _element("CS", *_earlier(attributes, "00282114"), METHODS[target_uid]),
     }
+    sources = _earlier(attributes, "00082112")
+    if _is_plain(sources):  # what can not be written again as it was stays as it is
+        new["00082112"] = _element("SQ", *sources, source)
+    return new
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether it is all ASCII text and numbers, which need neither a character set nor bulk data."""
+    if isinstance(value, dict):
+        return "BulkDataURI" not in value and all(map(_is_plain, value.values()))
+    if isinstance(value, list):
+        return all(map(_is_plain, value))
+    return not isinstance(value, str) or value.isascii()
 
 
 def _earlier(attributes: Attributes, tag: str) -> list[Any]:

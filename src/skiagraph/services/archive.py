@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from skiagraph.blobs.base import BlobStore
 from skiagraph.index.base import InstanceIndex
 from skiagraph.services.commit import GroupCommit
 from skiagraph.services.recent import Recent
 from skiagraph.settings import Settings
+from skiagraph.workers import Workers
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,3 +21,5 @@ class Archive:
     index: InstanceIndex
     commits: GroupCommit
     recent: Recent
+    workers: Workers = field(default_factory=Workers)
+    """Decodes and encodes pixels; keeps what it made lately."""

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import struct
 from array import array
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
 from skiagraph.errors import CannotUnderstand
@@ -54,7 +54,22 @@ class Span:
     word: int = 1
 
 
-Piece: TypeAlias = bytes | Span
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Where the pixel data goes that takes the place of the stored one: the whole element. Counts no bytes."""
+
+
+Piece: TypeAlias = bytes | Span | Gap
+
+
+@dataclass(frozen=True, slots=True)
+class Edits:
+    """What becomes of the data set beside its encoding; top-level elements by tag."""
+
+    elements: Mapping[int, bytes] = field(default_factory=dict)
+    """Whole encoded elements that replace those of the same tag, or stand where it belongs; b"" removes."""
+    pixel_data: tuple[int, int] | None = None
+    """Tag of the top-level pixel data that a `Gap` takes the place of, and the offset behind it in the source."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +98,16 @@ def pixel_word(vr: str, bits_allocated: int) -> int:
     return bits_allocated // 8 if vr == "OW" and bits_allocated in (32, 64) else WORDS.get(vr, 1)
 
 
-def convert(source: Source, offset: int, transfer_syntax_uid: str) -> Plan:
+def convert(source: Source, offset: int, transfer_syntax_uid: str, edits: Edits | None = None) -> Plan:
     """Plan the conversion of the data set that starts at the offset and ends with the source.
 
     Parameters
     ----------
     transfer_syntax_uid
         As stored: Implicit VR Little Endian, Explicit VR Big Endian, or an Explicit VR Little Endian syntax.
+    edits
+        With pixel data that a gap takes the place of, Sequences that hold encapsulated Pixel Data (icon images) are
+        left out: it is of a Transfer Syntax that the data set no longer has.
 
     Raises
     ------
@@ -102,12 +120,16 @@ def convert(source: Source, offset: int, transfer_syntax_uid: str) -> Plan:
         # Some writers name one syntax and use the other; all readers live with it.
         explicit = not explicit and not big
         big = big and explicit
-    walk = _Walk(source, offset, explicit=explicit, big=big)
+    edits = edits or Edits()
+    walk = _Walk(source, offset, edits, explicit=explicit, big=big)
     plan = walk.run()
-    if walk.took_unsigned and walk.root.signed:
-        # Pixel Representation came behind a value whose VR hangs on it.
-        plan = _Walk(source, offset, explicit=explicit, big=big, signed=True).run()
-    return plan
+    signed = walk.took_unsigned and walk.root.signed
+    if edits.pixel_data is not None and walk.encapsulated:
+        edits = replace(edits, elements={**dict.fromkeys(walk.encapsulated, b""), **edits.elements})
+    elif not signed:
+        return plan
+    # Pixel Representation came behind a value whose VR hangs on it, or icons are to be left out.
+    return _Walk(source, offset, edits, explicit=explicit, big=big, signed=signed).run()
 
 
 def _looks_explicit(start: bytes) -> bool:
@@ -138,8 +160,15 @@ class _Open:
 class _Walk:
     """One pass over a data set. Nesting is a list, not recursion: hostile depth costs nothing."""
 
-    def __init__(self, source: Source, offset: int, *, explicit: bool, big: bool, signed: bool = False) -> None:
+    def __init__(
+        self, source: Source, offset: int, edits: Edits, *, explicit: bool, big: bool, signed: bool = False
+    ) -> None:
         self._source = source
+        self._edits = edits
+        self._pending = sorted(tag for tag, element in edits.elements.items() if element)[::-1]
+        self._top = 0
+        self.encapsulated: set[int] = set()
+        """Top-level tags of Sequences in which there is encapsulated Pixel Data."""
         self._at = offset
         self._size = source.size
         self._window = b""
@@ -153,17 +182,21 @@ class _Walk:
 
     def run(self) -> Plan:
         while self._open:
-            top = self._open[-1]
-            end = top.limit
-            if self._at + 8 > end:
-                self._at = end
-                self._close()
-            elif top.sequence:
-                self._item(top, end)
-            else:
-                self._element(top, end)
+            self.step()
+        self._insert(1 << 32)
         self._flush()
         return Plan(tuple(self._pieces), self._length)
+
+    def step(self) -> None:
+        top = self._open[-1]
+        end = top.limit
+        if self._at + 8 > end:
+            self._at = end
+            self._close()
+        elif top.sequence:
+            self._item(top, end)
+        else:
+            self._element(top, end)
 
     # Reading
 
@@ -184,6 +217,16 @@ class _Walk:
             self._pieces.append(bytes(self._literal))
             self._length += len(self._literal)
             self._literal.clear()
+
+    def _insert(self, tag: int) -> None:
+        """Emit what belongs before the tag."""
+        while self._pending and self._pending[-1] < tag:
+            self._emit(self._edits.elements[self._pending.pop()])
+
+    def _gap(self, end: int) -> None:
+        self._flush()
+        self._pieces.append(Gap())
+        self._at = end
 
     def _emit_span(self, offset: int, length: int, word: int) -> None:
         self._flush()
@@ -237,6 +280,16 @@ class _Walk:
             return
         vr, length, size = self._vr_and_length(data_set, header, group, element)
         self._at += size
+        if len(self._open) == 1:
+            self._top = tag
+            self._insert(tag)
+            replaced = self._edits.pixel_data
+            if replaced is not None and tag == replaced[0] and replaced[1] >= self._at:
+                self._gap(replaced[1])
+                return
+            if tag in self._edits.elements:
+                self._leave_out(data_set, tag, vr, length, end)
+                return
         if length == _UNDEFINED:
             self._undefined(data_set, tag, vr)
             return
@@ -247,6 +300,19 @@ class _Walk:
             self._open_sequence(data_set, tag, length)
         else:
             self._value(data_set, tag, vr, length)
+
+    def _leave_out(self, data_set: _Open, tag: int, vr: str, length: int, end: int) -> None:
+        """Walk over a top-level element without a trace of it."""
+        if length != _UNDEFINED:
+            self._at += min(length, end - self._at)
+            self._insert(tag + 1)
+            return
+        inner = _Walk(self._source, self._at, Edits(), explicit=data_set.explicit, big=data_set.big)
+        inner._undefined(data_set, tag, vr)
+        while len(inner._open) > 1:
+            inner.step()
+        self._at = inner._at
+        self._insert(tag + 1)
 
     def _vr_and_length(self, data_set: _Open, header: bytes, group: int, element: int) -> tuple[str, int, int]:
         """Return VR, length of the value and length of the element's header."""
@@ -322,7 +388,8 @@ class _Walk:
         )
 
     def _fragments(self, data_set: _Open) -> None:
-        """Pixel Data of undefined length in a native syntax: against the rules, so it is passed on as it is."""
+        """Encapsulated Pixel Data of an icon, or in a native syntax, against the rules: it is passed on as it is."""
+        self.encapsulated.add(self._top)
         layout = struct.Struct(">HHL" if data_set.big else "<HHL")
         self._emit(_header(_PIXEL_DATA, "OB", _UNDEFINED))
         while self._at + 8 <= self._size:
