@@ -10,6 +10,7 @@ How an offer is weighed:
 2. The highest q wins; then a range that names it over a wildcard; then the order of the offers. So ``*/*`` is
    the first offer: the default of the resource, as stored.
 3. The ``accept`` query parameter goes before the header, wherever one of its media types can be had.
+4. A conversion that loses something is made only for a user agent that names its Transfer Syntax.
 
 Without ``transfer-syntax`` a media type that is named means its default syntax; in a wildcard any will do, and as
 stored is then the best. ``application/octet-stream; transfer-syntax=*`` takes compressed frames as well: that is how
@@ -46,6 +47,11 @@ class Offer:
     """None for media types that carry none: metadata, documents."""
     stored: bool = False
     """The bytes go out as they are stored."""
+
+    @property
+    def by_name_only(self) -> bool:
+        """It may lose what is stored, so that neither a wildcard nor a default may mean it."""
+        return not self.stored and media_types.may_be_lossy(self.transfer_syntax_uid or "")
 
     @property
     def content_type(self) -> str:
@@ -181,6 +187,21 @@ def _dicom_syntaxes(stored_uid: str, convertible: Targets) -> list[str]:
     return syntaxes + [uid for uid in convertible(stored_uid) if uid not in media_types.NEVER_SENT]
 
 
+@lru_cache(maxsize=64)
+def rendered_offers(names: tuple[str, ...], *, single: bool, multipart: bool = True) -> tuple[Offer, ...]:
+    """Rendered resources (Table 10.4.4-1): single part first, as `*/*` and widespread viewers expect of one image.
+
+    Parameters
+    ----------
+    names
+        Best first.
+    single, multipart
+        Which packagings there are.
+    """
+    forms = ((False,) if single else ()) + ((True,) if multipart else ())
+    return tuple(Offer(name, form) for form in forms for name in names)
+
+
 # --- the choice ---------------------------------------------------------------------------------------------------
 
 
@@ -265,6 +286,20 @@ def choose_store_response(accept_header: str | None, accept_parameter: str | Non
     return choose(accept_header, accept_parameter, _STORE_RESPONSE, strict=strict)
 
 
+def refuse_dicom(accept_header: str | None, accept_parameter: str | None) -> None:
+    """Raise BadRequest when a request for a rendered resource names DICOM media types beside rendered ones (§8.7.5)."""
+    for text in (accept_parameter, accept_header):
+        if text is None or "dicom" not in text.lower():
+            continue
+        names = {_inner_name(entry.media_type) for entry in parse_ranges(text) if entry.q > 0}
+        if "*/*" not in names and names & _DICOM_NAMES and names & _RENDERED_NAMES:
+            raise BadRequest("DICOM media types and rendered ones can not be asked for in one request.")
+
+
+_DICOM_NAMES = frozenset({DICOM, DICOM_JSON, DICOM_XML})
+_RENDERED_NAMES = frozenset(row.media_type for row in media_types.RENDERED)
+
+
 def available(offers: Iterable[Offer]) -> tuple[str, ...]:
     """What a refusal lists: each offer as Accept would name it."""
     return tuple(dict.fromkeys(map(str, offers)))
@@ -296,6 +331,8 @@ def _best(ranges: tuple[MediaRange, ...], offers: Sequence[Offer]) -> Choice | N
 
 def _match(wanted: MediaType, offer: Offer) -> tuple[int, int] | None:
     """How specifically and how expressly a range covers an offer; None when it does not."""
+    if offer.by_name_only and wanted.parameters.get("transfer-syntax", "").strip() != offer.transfer_syntax_uid:
+        return None
     if wanted.name == "*/*":
         return 0, _WILDCARD
     name = wanted.name

@@ -1,0 +1,220 @@
+"""Frames of stored Instances as pictures: what Rendered, Thumbnail and the URI service share.
+
+What a frame looks like is in the metadata that were made at store; the file is read for its pixels, lookup tables and
+profiles alone. Pictures and descriptions are made in the worker threads, once for all who ask at a time.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from skiagraph.errors import ResourceNotFound
+from skiagraph.index.base import StoredInstance
+from skiagraph.pixels import appearance, decode, elements, rendition
+from skiagraph.pixels.elements import Bulk
+from skiagraph.pixels.image import ImageParams
+from skiagraph.pixels.rendition import Rendition, Subject
+from skiagraph.services import frames, plain, representation
+from skiagraph.services.archive import Archive
+from skiagraph.standard.media_types import OCTET_STREAM
+from skiagraph.values import Attributes
+from skiagraph.wire.accept import Offer
+
+VERSION = "1"
+"""Goes up whenever the same request may give other bytes than before: part of every entity tag."""
+
+LARGEST_BULK = 64 * 2**20
+"""Bytes of the largest lookup table, profile or overlay that is read to show a frame."""
+
+_KEPT_BULK = 4 * 2**20
+_WEIGHT = 8  # a data set in memory takes about so many times the bytes of its JSON
+
+# Functional groups that rendering looks at; the others of each frame are dropped, as there may be 100,000s of frames
+_FRAME_MACROS = ("00289145", "00289132", "00189472", "00209113", "00289110", "00480207")
+_ENCAPSULATED_DOCUMENTS = "1.2.840.10008.5.1.4.1.1.104."
+
+
+class Kind(enum.Enum):
+    """What an Instance is for rendering (PS3.18 Table 8.7.2-1), as far as the index entry tells."""
+
+    SINGLE_FRAME = "single frame"
+    MULTI_FRAME = "multi-frame"
+    VIDEO = "video"
+    DOCUMENT = "document"
+    OTHER = "other"
+
+
+def kind(instance: StoredInstance) -> Kind:
+    """The resource category; images whose frames can not be decoded or told apart are other things."""
+    if instance.pixel_tag:
+        if instance.video:
+            return Kind.VIDEO
+        if not instance.frames or not decode.can_decode(instance.transfer_syntax_uid):
+            return Kind.OTHER
+        return Kind.SINGLE_FRAME if instance.frames == 1 else Kind.MULTI_FRAME
+    if instance.sop_class_uid.startswith(_ENCAPSULATED_DOCUMENTS):
+        return Kind.DOCUMENT
+    return Kind.OTHER
+
+
+def is_image(instance: StoredInstance) -> bool:
+    """Whether its frames can be shown one by one."""
+    return kind(instance) in (Kind.SINGLE_FRAME, Kind.MULTI_FRAME)
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """The metadata of an image as rendering needs them."""
+
+    attributes: Attributes
+    """Functional groups that rendering does not look at are left out."""
+    image: ImageParams
+    size: int
+    """Bytes in memory, about."""
+    bulk: dict[str, bytes] = field(default_factory=dict)
+    """Lookup tables and profiles that were read once."""
+
+
+async def describe(archive: Archive, instance: StoredInstance) -> Description:
+    """The description of an image.
+
+    Raises
+    ------
+    BadPixels
+        The data set does not say what is needed.
+    """
+    key = ("description", representation.digest(instance))
+    return await archive.workers.once(key, lambda: _describe(archive, instance), lambda found: found.size)
+
+
+async def _describe(archive: Archive, instance: StoredInstance) -> Description:
+    async for chunk in await archive.index.documents(instance.path):
+        for _, document in chunk:
+            if len(document) < 2**16:
+                return _parsed(document)
+            return await archive.workers.run(_parsed, document)
+    raise ResourceNotFound(f"There is no metadata of {instance.path}.")
+
+
+def _parsed(document: bytes) -> Description:
+    attributes: Attributes = orjson.loads(document)
+    size = len(document) * _WEIGHT
+    per_frame = attributes.get(appearance.PER_FRAME)
+    if per_frame is not None:
+        alike: dict[bytes, dict[str, Any]] = {}
+        groups = []
+        for item in per_frame.get("Value") or []:
+            macros = {tag: item[tag] for tag in _FRAME_MACROS if tag in item} if isinstance(item, dict) else {}
+            groups.append(alike.setdefault(orjson.dumps(macros), macros))
+        attributes[appearance.PER_FRAME] = {"vr": "SQ", "Value": groups}
+        size = (len(orjson.dumps({**attributes, appearance.PER_FRAME: None})) + sum(map(len, alike))) * _WEIGHT
+        size += 8 * len(groups)
+    return Description(attributes, ImageParams.from_attributes(attributes), size)
+
+
+async def subject(
+    archive: Archive, instance: StoredInstance, description: Description, frame: int, *, overlays: bool
+) -> Subject:
+    """A frame with all that is needed to show it, its pixels apart."""
+    wanted = rendition.bulk_uris(description.attributes, description.image, frame, overlays=overlays)
+    bulk: Bulk = await _bulk(archive, instance, description, wanted) if wanted else elements.NO_BULK
+    return Subject(description.attributes, description.image, instance.transfer_syntax_uid, frame, bulk)
+
+
+async def _bulk(
+    archive: Archive, instance: StoredInstance, description: Description, uris: list[str]
+) -> dict[str, bytes]:
+    found = {uri: description.bulk[uri] for uri in uris if uri in description.bulk}
+    if len(found) == len(uris):
+        return found
+    table = await archive.index.bulkdata(instance)
+    for uri in uris:
+        entry = table.get(uri.removeprefix("bulkdata/"))
+        if uri in found or entry is None or entry.encapsulated or entry.length > LARGEST_BULK:
+            continue
+        value = await plain.bulk(archive, instance, entry)
+        data = b"".join([bytes(chunk) async for chunk in plain.read(archive, instance, value)])
+        found[uri] = data
+        if len(data) <= _KEPT_BULK:
+            description.bulk[uri] = data
+    return found
+
+
+async def pixels(archive: Archive, instance: StoredInstance, frame: int) -> bytes:
+    """The bytes of one frame: little endian from its first bit on, or its code stream."""
+    (part,) = await frames.represent(archive, instance, [frame], _BYTES, "")
+    chunks = [bytes(chunk) async for chunk in part.read(None)]
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+_BYTES = Offer(OCTET_STREAM)
+
+
+async def encoded(archive: Archive, instance: StoredInstance, frame: int, wanted: Rendition) -> bytes:
+    """One frame as a picture file.
+
+    Raises
+    ------
+    BadPixels
+        The frame can not be decoded or shown.
+    BadRequest
+        The viewport does not fit the image.
+    """
+    return await archive.workers.once(
+        _key(instance, frame, wanted), lambda: _encoded(archive, instance, frame, wanted), len
+    )
+
+
+def ahead(archive: Archive, instance: StoredInstance, frame: int, wanted: Rendition) -> None:
+    """Begin with a picture that will be asked for next, if there is a thread for it."""
+    archive.workers.ahead(_key(instance, frame, wanted), lambda: _encoded(archive, instance, frame, wanted), len)
+
+
+def _key(instance: StoredInstance, frame: int, wanted: Rendition) -> Hashable:
+    return "picture", VERSION, representation.digest(instance), frame, wanted
+
+
+async def _encoded(archive: Archive, instance: StoredInstance, frame: int, wanted: Rendition) -> bytes:
+    description = await describe(archive, instance)
+    found = await subject(archive, instance, description, frame, overlays=wanted.overlays)
+    stored = await pixels(archive, instance, frame)
+    return await archive.workers.run(rendition.encoded, stored, found, wanted)
+
+
+def representative(instance: StoredInstance) -> int:
+    """The frame that stands for all: the middle one."""
+    return (instance.frames + 1) // 2
+
+
+def not_shown(instance: StoredInstance) -> str:
+    """Why an Instance is no image that can be shown, in a sentence."""
+    if instance.pixel_problem:
+        return instance.pixel_problem
+    if kind(instance) is Kind.VIDEO:
+        return "Stored videos are not rendered; the whole stream is the resource …/pixeldata."
+    if instance.pixel_tag:
+        return f"Frames in the Transfer Syntax {instance.transfer_syntax_uid} can not be decoded."
+    return "The Instance is no image, and there is no rendering of its kind."
+
+
+def hundredths(attributes: Attributes, frame: int) -> int:
+    """How long a frame of an animation is shown, in 1/100 s.
+
+    By Frame Time Vector (0018,1065), Frame Time (0018,1063), Recommended Display Frame Rate (0008,2144) or Cine Rate
+    (0018,0040); else 1/10 s. From 2, below which browsers take their own time, to 1000.
+    """
+    vector = elements.numbers(attributes, "00181065")
+    if vector and len(vector) > 1:
+        # Each is the time since the frame before, so that the last one lasts as long as the one before
+        time = vector[min(frame, len(vector) - 1)]
+    else:
+        time = elements.number(attributes, "00181063") or 0.0
+    if time <= 0:
+        rate = elements.number(attributes, "00082144") or elements.number(attributes, "00180040") or 0.0
+        time = 1000 / rate if rate > 0 else 100.0
+    return min(max(round(time / 10), 2), 1000)
