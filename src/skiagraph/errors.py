@@ -73,6 +73,16 @@ class PayloadTooLarge(ArchiveError):
 class UnsupportedMediaType(ArchiveError):
     """The payload has a media type that this resource does not take."""
 
+    def __init__(
+        self, message: str | None = None, *, details: tuple[str, ...] = (), codings: tuple[str, ...] = ()
+    ) -> None:
+        super().__init__(message, details=details)
+        self.codings = codings  # content codings that would be taken, when it is the coding that is not
+
+
+class RequestTimeout(ArchiveError):
+    """The payload did not arrive in time."""
+
 
 class RangeNotSatisfiable(ArchiveError):
     """The requested range lies outside the resource."""
@@ -147,6 +157,7 @@ CODES: dict[type[BaseException], Codes] = {
     MethodNotAllowed: Codes(405, 0x0211, 0x0110),
     NoAcceptableRepresentation: Codes(406, 0x0110, 0x0110),
     Conflict: Codes(409, 0x0110, 0x0110),
+    RequestTimeout: Codes(408, 0x0110, 0x0110),
     LengthRequired: Codes(411, 0x0110, 0x0110),
     PreconditionFailed: Codes(412, 0x0110, 0x0110),
     PayloadTooLarge: Codes(413, 0xA700, 0xA700),

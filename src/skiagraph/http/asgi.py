@@ -18,9 +18,11 @@ from urllib.parse import quote
 
 from skiagraph.errors import (
     ArchiveError,
+    BadRequest,
     MethodNotAllowed,
     PayloadTooLarge,
     RangeNotSatisfiable,
+    RequestTimeout,
     Unavailable,
     UnsupportedMediaType,
     codes,
@@ -33,6 +35,7 @@ from skiagraph.services.representation import Damaged
 from skiagraph.wire.forwarded import Proxies, public_base
 from skiagraph.wire.message import Request, Response
 from skiagraph.wire.status_report import report
+from skiagraph.wire.transaction import Transaction
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -42,6 +45,12 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}", re.ASCII)
 _DRAIN = 64 * 2**20
 """Bytes of a refused payload that are read and dropped, so that the client gets to read the answer."""
+_DRAIN_SECONDS = 10
+
+
+_LOOKS = 3
+_LOGGED = " !#$%&'()*+,-./:;<=>?@[]^_`{|}~\""
+"""Characters of a header that are logged as they are: no control characters, which drive terminals."""
 
 
 class Disconnected(Exception):
@@ -51,16 +60,23 @@ class Disconnected(Exception):
 class Incoming:
     """The payload of a request as it arrives; counts it and watches for the client going away."""
 
-    def __init__(self, receive: Receive, limit: int | None) -> None:
+    def __init__(self, receive: Receive, limit: int | None, stalled_seconds: float) -> None:
         self._receive = receive
         self._limit = limit
+        self._stalled_seconds = stalled_seconds
         self.received = 0
         self.ended = False
         self.gone = False
 
     async def chunks(self) -> AsyncIterator[bytes]:
         while not self.ended:
-            message = await self._receive()
+            try:
+                async with asyncio.timeout(self._stalled_seconds):
+                    message = await self._receive()
+            except TimeoutError as error:
+                raise RequestTimeout(
+                    f"No byte of the payload came for {self._stalled_seconds:.0f} seconds (stalled_seconds)."
+                ) from error
             if message["type"] != "http.request":
                 self.gone = True
                 raise Disconnected
@@ -75,15 +91,16 @@ class Incoming:
     async def drain(self) -> None:
         """Read on so that a client which is still sending gets to see the answer."""
         budget = _DRAIN
-        while not self.ended and not self.gone and budget > 0:
-            message = await self._receive()
-            self.gone = message["type"] != "http.request"
-            self.ended = not message.get("more_body", False)
-            budget -= len(message.get("body", b""))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_DRAIN_SECONDS):
+                while not self.ended and not self.gone and budget > 0:
+                    message = await self._receive()
+                    self.gone = message["type"] != "http.request"
+                    self.ended = not message.get("more_body", False)
+                    budget -= len(message.get("body", b""))
 
     async def departure(self) -> None:
         """Return when the client has gone away."""
-        await self.drain()
         while not self.gone:
             self.gone = (await self._receive())["type"] != "http.request"
 
@@ -126,8 +143,9 @@ class Edge:
         path: str = scope["path"]
         always = [*self._cors.headers(headers), ("x-request-id", request_id)]
         preflight = self._cors.preflight(method, headers)
-        incoming = Incoming(receive, self._settings.max_request_bytes)
+        incoming = Incoming(receive, self._settings.max_request_bytes, self._settings.stalled_seconds)
         outgoing = Outgoing(send, incoming)
+        logged = quote(path)
         name = "preflight"
         if preflight is not None:
             await outgoing.answer(Response(204, [*preflight, ("x-request-id", request_id)]), [], method)
@@ -136,16 +154,18 @@ class Edge:
             await self._operations(scope, receive, outgoing.with_headers(always))
         else:
             name = await self._transact(scope, headers, request_id, incoming, outgoing, always)
+            if name == "unknown":
+                logged = self._base  # what somebody typed there can be anything, a patient's name too
         now = time.perf_counter()
         first_byte = (outgoing.started or now) - started
         observe.count(name, outgoing.status, first_byte=first_byte, received=incoming.received, sent=outgoing.sent)
         observe.access.info(
             "request",
             method=method,
-            path=path,
+            path=logged,
             transaction=name,
             status=outgoing.status,
-            accept=headers.get("accept", "-"),
+            accept=quote(headers.get("accept", "-"), safe=_LOGGED),
             client=(scope.get("client") or ("-",))[0],
             received=incoming.received,
             sent=outgoing.sent,
@@ -166,6 +186,8 @@ class Edge:
         """Run one Transaction and send its answer; return its name."""
         method: str = scope["method"]
         path: str = scope["path"][len(self._base) :] or "/"
+        if b"%2f" in (scope.get("raw_path") or b"").lower():
+            path = "/%2F"  # a slash within a segment is no separator, and no resource has one
         name = "unknown"
         try:
             if method == "OPTIONS":
@@ -195,19 +217,26 @@ class Edge:
                 body=incoming.chunks,
                 request_id=request_id,
             )
-            try:
-                response = await transaction.handler(self._archive, request)
-            except Damaged:
-                if transaction.method != "GET":
-                    raise
-                # Deleted or replaced between look-up and read: a second look tells which, or that it is damaged.
-                response = await transaction.handler(self._archive, request)
+            response = await self._handle(transaction, request)
             await outgoing.answer(response, always, method)
         except Disconnected:
-            outgoing.status = outgoing.status or 499
+            # Gone, or its chunks are no HTTP: who is still there hears so.
+            error = BadRequest("The payload broke off.")
+            with contextlib.suppress(Exception):
+                await outgoing.answer(error_response(error, 400, headers.get("accept"), request_id), always, method)
         except Exception as error:
             await self._fail(error, name, headers, request_id, incoming, outgoing, always, method)
         return name
+
+    async def _handle(self, transaction: Transaction, request: Request) -> Response:
+        for _ in range(_LOOKS):
+            try:
+                return await transaction.handler(self._archive, request)
+            except Damaged:
+                # Deleted or replaced between look-up and read: another look tells which, or that it is damaged.
+                if transaction.method != "GET":
+                    raise
+        return await transaction.handler(self._archive, request)
 
     def _check_length(self, headers: dict[str, str]) -> None:
         limit = self._settings.max_request_bytes
@@ -235,7 +264,7 @@ class Edge:
             observe.access.error("failed", transaction=name, request_id=request_id, exc_info=error)
         status = codes(error).http
         response = error_response(error, status, headers.get("accept"), request_id)
-        with contextlib.suppress(Disconnected):
+        if incoming.received or "expect" not in headers:
             await incoming.drain()
         await outgoing.answer(response, always, method)
 
@@ -332,6 +361,8 @@ def error_response(error: Exception, status: int, accept: str | None, request_id
         headers.append(("content-range", f"bytes */{error.length}"))
     if isinstance(error, Unavailable):
         headers.append(("retry-after", "5"))
+    if isinstance(error, UnsupportedMediaType) and error.codings:
+        headers.append(("accept-encoding", ", ".join(error.codings)))
     if isinstance(error, UnsupportedMediaType) and error.details:
         headers.append(("accept", ", ".join(error.details)))  # RFC 9110 §15.5.16
     return Response(status, headers, body)

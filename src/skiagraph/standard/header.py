@@ -71,7 +71,8 @@ class Header:
     dataset_offset: int
     """First byte of the data set in the file: behind preamble, prefix and File Meta Information."""
     has_preamble: bool
-    """128 bytes and ``DICM`` lead the file; else it can only go out re-encoded."""
+    """128 bytes and ``DICM`` lead the file, and its File Meta Information names a Transfer Syntax; else it can only go
+    out re-encoded."""
     meta: Attributes
     """Group 0002; not part of metadata."""
     attributes: Attributes

@@ -25,7 +25,7 @@ from skiagraph.standard.transfer_syntaxes import (
     TransferSyntax,
 )
 from skiagraph.standard.transfer_syntaxes import get as transfer_syntax
-from skiagraph.values import Attributes
+from skiagraph.values import Attributes, is_uid
 
 _PREAMBLE: Final = 128
 _PREFIX: Final = b"DICM"
@@ -109,10 +109,12 @@ def read(
     if not found.attributes:
         raise CannotUnderstand("The file has no data set: there is no element behind its File Meta Information.")
     pixel_data = _pixel_data(source, found, syntax, remarks)
+    encapsulated = pixel_data is not None and pixel_data.encapsulated
     return Header(
         transfer_syntax_uid=syntax.uid,
         dataset_offset=start.dataset_offset,
-        has_preamble=start.has_preamble,
+        # Without a Transfer Syntax UID nobody could read the file: it goes out with one, where that can be made.
+        has_preamble=start.has_preamble and (bool(start.transfer_syntax_uid) or encapsulated),
         meta=start.meta,
         attributes=found.attributes,
         bulkdata=found.bulkdata,
@@ -291,7 +293,8 @@ def _read_meta(source: Source, window: bytes, start: _Start, remarks: Remarks) -
             meta[text] = _meta_attribute(name, raw, text, remarks)
             if text == _TRANSFER_SYNTAX_UID:
                 uid = (meta[text].get("Value") or [""])[0]
-                start.transfer_syntax_uid = uid if isinstance(uid, str) else ""
+                if isinstance(uid, str) and is_uid(uid):
+                    start.transfer_syntax_uid = uid
         at = stop
     if declared_end not in (-1, at):
         remarks.add("00020000", "the Group Length is wrong")

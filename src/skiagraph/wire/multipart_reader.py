@@ -247,6 +247,6 @@ class MultipartReader:
                 continue
             match = _FIELD.fullmatch(line)
             if match is None:
-                raise BadRequest(f"The header of part {self._parts} has a line that is not 'Name: value'.")
+                continue  # a line that is no field harms neither its part nor the others
             fields.append((match[1].decode("ascii").lower(), match[2].decode("latin-1")))
         return dict(reversed(fields))

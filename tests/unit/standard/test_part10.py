@@ -82,7 +82,7 @@ COMMAND = b.implicit(0, struct.pack("<L", 10)) + b.implicit(0x00000100, b"\1\0")
             id="bare, Big Endian",
         ),
         pytest.param(b" " + UID, b.EXPLICIT, 1, False, "preamble is missing", id="bare, a stray byte before"),
-        pytest.param(bytes(128) + b"DICM" + UID, b.EXPLICIT, 132, True, "no Transfer Syntax UID", id="no meta"),
+        pytest.param(bytes(128) + b"DICM" + UID, b.EXPLICIT, 132, False, "no Transfer Syntax UID", id="no meta"),
         pytest.param(
             UID + b.explicit(0x00081030, "LO", b" " * 106 + b"DICM") + b.explicit(0x00081040, "LO", b"AB"),
             b.EXPLICIT,

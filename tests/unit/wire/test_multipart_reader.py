@@ -142,12 +142,12 @@ HEAD = b"Content-Type: application/dicom\r\n\r\n"
         pytest.param(b"--b\r\n" + HEAD + b"data\r\n--b\r\n", None, id="closing delimiter is missing"),
         pytest.param(b"--b--\r\n", None, id="no part"),
         pytest.param(b"--b\r\n--b--", None, id="delimiter in place of a header"),
-        pytest.param(b"--b\r\nno colon\r\n\r\n\r\n--b--", None, id="header line without colon"),
-        pytest.param(b"--b\r\n: 1\r\n\r\n\r\n--b--", None, id="header line without name"),
-        pytest.param(b"--b\r\nA b: 1\r\n\r\n\r\n--b--", None, id="blank in a name"),
-        pytest.param(b"--b\r\n folded\r\n\r\n\r\n--b--", None, id="folded line without a first"),
-        pytest.param(b"--b\r\nA: 1\x002\r\n\r\n\r\n--b--", None, id="NUL in a header"),
-        pytest.param(b"--b\r\nA: 1\r2\r\n\r\n\r\n--b--", None, id="carriage return in a header"),
+        pytest.param(b"--b\r\nno colon\r\n\r\n\r\n--b--", [({}, b"")], id="header line without colon"),
+        pytest.param(b"--b\r\n: 1\r\n\r\n\r\n--b--", [({}, b"")], id="header line without name"),
+        pytest.param(b"--b\r\nA b: 1\r\n\r\n\r\n--b--", [({}, b"")], id="blank in a name"),
+        pytest.param(b"--b\r\n folded\r\n\r\n\r\n--b--", [({}, b"")], id="folded line without a first"),
+        pytest.param(b"--b\r\nA: 1\x002\r\n\r\n\r\n--b--", [({}, b"")], id="NUL in a header"),
+        pytest.param(b"--b\r\nA: 1\r2\r\n\r\n\r\n--b--", [({}, b"")], id="carriage return in a header"),
     ],
 )
 def test_rules(payload: bytes, expected: list[Part] | None) -> None:
