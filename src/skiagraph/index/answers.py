@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from skiagraph.standard import dicom_json
 from skiagraph.standard.attributes import REQUEST_ATTRIBUTES_KEYS, RETURN_KEYS, ReturnKey
 from skiagraph.values import Attributes, Level
 
@@ -158,19 +159,28 @@ def extend(answer: tuple[bytes, bytes], more: Attributes) -> tuple[bytes, bytes]
     tags = sorted(merged)
     head = {tag: merged[tag] for tag in tags if tag < RETRIEVE_URL}
     tail = {tag: merged[tag] for tag in tags if tag > RETRIEVE_URL}
-    return orjson.dumps(head)[:-1] + b",", b"," + orjson.dumps(tail)[1:]
+    return dicom_json.encode(head)[:-1] + b",", b"," + dicom_json.encode(tail)[1:]
 
 
-def without_bulk(value: Any) -> Any:
-    """Return a copy of an element in which bulk data is not named, at any depth.
+def without_bulk(attributes: Attributes) -> Attributes:
+    """Return a copy of a data set that leaves bulk data out, at any depth.
 
-    BulkDataURI are relative to an Instance, which the result of a search need not be.
+    BulkDataURI are relative to an Instance, which the result of a search need not be. Without it an element would
+    say that it has no value.
     """
-    if isinstance(value, dict):
-        return {key: without_bulk(inner) for key, inner in value.items() if key != "BulkDataURI"}
-    if isinstance(value, list):
-        return [without_bulk(inner) for inner in value]
-    return value
+    found: Attributes = {}
+    order = [(attributes, found)]
+    for source, target in order:
+        for tag, element in source.items():
+            if "BulkDataURI" in element:
+                continue
+            if element["vr"] == "SQ" and "Value" in element:
+                items: list[Attributes] = [{} for _ in element["Value"]]
+                order.extend(zip(element["Value"], items, strict=True))
+                target[tag] = {"vr": "SQ", "Value": items}
+            else:
+                target[tag] = element
+    return found
 
 
 def _head(level: Level, attributes: Attributes, *tags: str) -> bytes:
@@ -191,10 +201,12 @@ def _piece(level: Level, attributes: Attributes, tags: Iterable[str]) -> bytes:
     for tag in tags:
         element = attributes.get(tag)
         if element is not None and ("Value" in element or "InlineBinary" in element):
-            found[tag] = element if "BulkDataURI" not in element else without_bulk(element)
+            found[tag] = element
         elif _KEYS[level][tag].type != "C":
             found[tag] = {"vr": _KEYS[level][tag].vr}
-    return orjson.dumps(found)[1:-1]
+    if any(element["vr"] == "SQ" for element in found.values()):
+        found = without_bulk(found)
+    return dicom_json.encode(found)[1:-1]
 
 
 def _requests(element: dict[str, Any]) -> dict[str, Any]:

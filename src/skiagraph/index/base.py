@@ -91,6 +91,7 @@ class Match:
     """One result of a search, encoded: `before` + Retrieve URL attribute + `after` is a DICOM JSON object.
 
     ``before`` is ``{…,`` (or ``{``), ``after`` is ``,…}``: the attribute (0008,1190) stands between them, in tag order.
+    BulkDataURI are relative to the Instance, as in `InstanceIndex.documents`; Studies and Series have none.
     """
 
     path: ResourcePath

@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 
+from skiagraph.standard import dicom_json
 from skiagraph.values import Attributes
 
 
@@ -35,7 +36,7 @@ class Folded:
 
     def dump(self) -> tuple[bytes, str, str | None]:
         """Return attributes (tags ascending), source and sources as they are stored."""
-        attributes = orjson.dumps({tag: self.attributes[tag] for tag in sorted(self.attributes)})
+        attributes = dicom_json.encode({tag: self.attributes[tag] for tag in sorted(self.attributes)})
         sources = orjson.dumps(self.sources, option=orjson.OPT_SORT_KEYS).decode() if self.sources else None
         return attributes, self.source, sources
 

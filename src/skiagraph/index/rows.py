@@ -416,9 +416,9 @@ def _identifier(attributes: Attributes, tag: str) -> str:
 
 
 def _size(element: dict[str, Any]) -> int:
-    """Bytes as JSON; what is nested too deep for one call counts as long."""
+    """Bytes as JSON; what can not be written counts as long."""
     try:
-        return len(orjson.dumps(element, default=str))
+        return len(dicom_json.encode({"": element}))
     except orjson.JSONEncodeError:
         return _MAX_ELEMENT + 1
 

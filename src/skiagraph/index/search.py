@@ -394,16 +394,22 @@ class Searching:
 
     def _more(self, connection: sqlite3.Connection, row: _Row) -> Attributes:
         """Return the attributes that are asked for beyond the tables."""
-        found: Attributes = {}
+        found: Attributes = {}  # without bulk data
+        own: Attributes = {}  # of the Instance found: its bulk data can be named
         if self._search.include_all:
             for level in self._tables:
-                for tag, element in self._attributes(connection, level, row).items():
-                    if "BulkDataURI" not in element and (level is not Level.INSTANCE or _is_own(tag)):
-                        found[tag] = answers.without_bulk(element)
+                attributes = self._attributes(connection, level, row)
+                if level is Level.INSTANCE:
+                    own |= {tag: element for tag, element in attributes.items() if _is_own(tag)}
+                else:
+                    found |= answers.without_bulk(attributes)
         for tag in self._extra:
-            element = self._attributes(connection, self._extra_level(tag), row).get(tag)
-            if element is not None:
-                found[tag] = answers.without_bulk(element)
+            level = self._extra_level(tag)
+            element = self._attributes(connection, level, row).get(tag)
+            if element is not None and level is Level.INSTANCE:
+                own[tag] = element
+            elif element is not None:
+                found |= answers.without_bulk({tag: element})
             elif (vr := dictionary.vr_of(int(tag, 16))) is not None and len(vr) == 2:
                 found[tag] = {"vr": vr}
         if self._level is Level.INSTANCE:
@@ -413,7 +419,8 @@ class Searching:
                 for block in matching.blocks(attributes, group, creator):
                     for tag in (f"{group}00{block}", f"{group}{block}{element_in_block}"):
                         if tag in attributes:
-                            found[tag] = answers.without_bulk(attributes[tag])
+                            own[tag] = attributes[tag]
+        found |= own
         for condition in self._search.conditions:
             if isinstance(condition, InSequence) and len(condition.path) == 1 and condition.path[0] in found:
                 found[condition.path[0]] = _matching_items(found[condition.path[0]], condition)

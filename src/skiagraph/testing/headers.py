@@ -29,6 +29,15 @@ def name(alphabetic: str = "", ideographic: str = "", phonetic: str = "") -> dic
     return {group: text for group, text in groups.items() if text}
 
 
+def nested(depth: int, innermost: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Return a Sequence with Sequences in it, `depth` in all; the Item of the last one holds Patient ID by default."""
+    found: dict[str, Any] = {"00100020": element("LO", "P")} if innermost is None else innermost
+    for _ in range(depth):
+        found = {"00081140": {"vr": "SQ", "Value": [found]}}
+    sequence: dict[str, Any] = found["00081140"]
+    return sequence
+
+
 def data_set(study: str, series: str, instance: str, attributes: Attributes | None = None) -> Attributes:
     """Return a data set with its UIDs, tags ascending."""
     found: Attributes = {

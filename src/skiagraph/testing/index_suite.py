@@ -542,8 +542,9 @@ class IndexSuite:
             ),
             pytest.param(
                 Search(Level.INSTANCE, "1.1", "2.1", include=(("00081030",), ("00180050",), ("7FE00010",))),
-                {"00081030": element("LO", "Thorax"), "00180050": element("DS", 1.0), "7FE00010": {"vr": "OW"}},
-                id="instances: any level; bulk data is not named",
+                {"00081030": element("LO", "Thorax"), "00180050": element("DS", 1.0), 
+                 "7FE00010": {"vr": "OW", "BulkDataURI": "pixeldata"}},
+                id="instances: any level, bulk data by its place",
             ),
             pytest.param(
                 Search(Level.INSTANCE, include_private=(("TWO", ("00091001",)), ("NOBODY", ("00091001",)))),
@@ -552,7 +553,8 @@ class IndexSuite:
             ),
             pytest.param(
                 Search(Level.INSTANCE, "1.1", "2.1", include_all=True),
-                {"00189001": element("LO", "value 1"), "00081030": None, "00080060": None, "7FE00010": None},
+                {"00189001": element("LO", "value 1"), "00081030": None, "00080060": None,
+                 "7FE00010": {"vr": "OW", "BulkDataURI": "pixeldata"}},
                 id="all of the level",
             ),
             pytest.param(

@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from skiagraph.index import answers
-from skiagraph.testing.headers import ct_attributes, data_set, element
+from skiagraph.testing.headers import ct_attributes, data_set, element, nested
 
 
 def _whole(answer: tuple[bytes, bytes]) -> dict[str, Any]:
@@ -112,12 +112,33 @@ def test_extend() -> None:
     assert found == _whole(answer) | {tag: value for tag, value in more.items() if tag != "00081190"}
 
 
-def test_bulk_data_is_not_named() -> None:
-    nested = {
-        "vr": "SQ",
-        "Value": [{"00282000": {"vr": "OB", "BulkDataURI": "bulkdata/1"}, "00100020": element("LO", "P")}],
+@pytest.mark.parametrize("depth", [84, 85, 250])
+def test_deep_sequences(depth: int) -> None:
+    """orjson alone stops at 84; 250 is the most that `max_sequence_depth` can be."""
+    answer = answers.study("1.1", answers.study_answer({}), "[]", 0, 0)
+    more = {"00081140": nested(depth), "00400555": nested(depth)}
+    assert _whole(answers.extend(answer, more)) == _whole(answer) | more
+    odd = {"00400275": element("SQ", {"00400009": nested(depth)})}
+    found = _whole(answers.series(b"", answers.series_answer(odd), 1, None))
+    assert found["00400275"]["Value"][0]["00400009"] == nested(depth)
+
+
+def test_bulk_data_that_can_not_be_named_is_left_out() -> None:
+    """An element without anything would say that it has no value (PS3.18 F.2.5)."""
+    bulk = {"vr": "OB", "BulkDataURI": "bulkdata/1"}
+    inner = {"00282000": bulk, "00100020": element("LO", "P")}
+    given = {"00189073": bulk, "00480105": element("SQ", inner, {}), "00081140": {"vr": "SQ"}}
+    expected = {"00480105": element("SQ", {"00100020": element("LO", "P")}, {}), "00081140": {"vr": "SQ"}}
+    before = repr(given)
+    assert answers.without_bulk(given) == expected
+    assert repr(given) == before
+    assert answers.without_bulk({"00081140": nested(250, inner)}) == {
+        "00081140": nested(250, {"00100020": element("LO", "P")})
     }
-    assert answers.without_bulk(nested) == {
-        "vr": "SQ",
-        "Value": [{"00282000": {"vr": "OB"}, "00100020": element("LO", "P")}],
-    }
+
+
+def test_no_bulk_data_in_request_attributes() -> None:
+    """What an Instance says about its Series may have VRs that the standard does not have."""
+    odd = {"00400275": element("SQ", {"00400009": {"vr": "OB", "BulkDataURI": "bulkdata/1"}})}
+    found = _whole(answers.series(b"", answers.series_answer(odd), 1, None))
+    assert "BulkDataURI" not in str(found)

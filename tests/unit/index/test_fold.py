@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skiagraph.index.fold import Folded, is_empty
-from skiagraph.testing.headers import element
+from skiagraph.testing.headers import element, nested
 
 ELEMENTS = st.sampled_from([{"vr": "LO"}, element("LO", ""), element("LO", "a"), element("LO", "b")])
 SAYINGS = st.dictionaries(st.sampled_from(["00081030", "00100020", "00100010"]), ELEMENTS)
@@ -47,6 +47,14 @@ def test_the_same_again_changes_nothing() -> None:
     assert not folded.add({"00100020": element("LO", "other")}, "3")
     assert not folded.add({"00100020": {"vr": "LO"}}, "4")
     assert folded.dump() == (b'{"00100020":{"vr":"LO","Value":["P"]}}', "1", None)
+
+
+@pytest.mark.parametrize("depth", [83, 84, 85, 250])
+def test_deep_sequences(depth: int) -> None:
+    folded = Folded.first({"00081110": nested(depth)}, "1")
+    assert folded.add({"00081032": nested(depth)}, "2")
+    again = Folded.load(*folded.dump())
+    assert again.attributes == {"00081032": nested(depth), "00081110": nested(depth)}
 
 
 def test_what_was_empty_is_filled() -> None:

@@ -14,7 +14,7 @@ from skiagraph.errors import CannotUnderstand
 from skiagraph.index import rows
 from skiagraph.index.schema import NO_NUMBER, instances, series, studies
 from skiagraph.standard import date_time
-from skiagraph.testing.headers import ct_attributes, data_set, element, header, name, new_instance
+from skiagraph.testing.headers import ct_attributes, data_set, element, header, name, nested, new_instance
 
 
 def _prepare(**attributes: Any) -> rows.Prepared:
@@ -206,6 +206,14 @@ def test_versions_add_up_in_any_order() -> None:
         total = rows.remove_version(total, number)
     assert total == 0
     assert rows.instance_version("1", b"p", b"d") != rows.instance_version("2", b"p", b"d")
+
+
+@pytest.mark.parametrize("depth", [83, 84, 85, 250])
+def test_deep_sequences_count_by_their_size(depth: int) -> None:
+    study, series = rows.split({"00081110": nested(depth), "00081250": nested(depth)})
+    assert (list(study), list(series)) == (["00081110"], ["00081250"])
+    wide = nested(depth, {"00100020": element("LO", "x" * 70_000)})
+    assert rows.split({"00081110": wide, "00081250": wide}) == ({}, {})
 
 
 def test_document_is_the_header() -> None:

@@ -12,14 +12,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 from skiagraph.errors import StorageFull, Unavailable
 from skiagraph.index.base import Outcome
 from skiagraph.index.connections import CorruptIndex
 from skiagraph.index.sql import SqlIndex
+from skiagraph.standard import matching
 from skiagraph.standard.matching import Search
-from skiagraph.testing.headers import ct_attributes, data_set, element, header, new_instance
+from skiagraph.standard.native_xml import to_xml
+from skiagraph.testing.headers import ct_attributes, data_set, element, header, nested, new_instance
 from skiagraph.testing.index_suite import IndexSuite
 from skiagraph.values import Level, ResourcePath
 
@@ -232,6 +235,80 @@ def test_closed_index(path: Path) -> None:
     index.close()
     with pytest.raises((Unavailable, sqlite3.ProgrammingError)):
         asyncio.run(index.identify("3.1"))
+
+
+def _answers(index: SqlIndex, search: Search) -> list[dict[str, Any]]:
+    async def run() -> list[dict[str, Any]]:
+        found = await index.search(search)
+        return [
+            orjson.loads(match.before + b'"00081190":{"vr":"UR"}' + match.after)
+            async for chunk in found.matches
+            for match in chunk
+        ]
+
+    return asyncio.run(run())
+
+
+@pytest.mark.parametrize("depth", [83, 84, 85, 200, 250])
+def test_deep_sequences(index: SqlIndex, depth: int) -> None:
+    """One such Instance may not break the searches that all others are found by."""
+    tags = {"00081110": Level.STUDY, "00081250": Level.SERIES, "00081140": Level.INSTANCE, "00091001": Level.INSTANCE}
+    more = {tag: nested(depth) for tag in tags} | {"00090010": element("LO", "MAKER")}
+    new = new_instance(header(data_set("1.1", "2.1", "3.1", ct_attributes(30) | more)), content=b"deep")
+    _add(index, new, _new("1.1", "2.1", "3.2"))
+    inner = matching.InSequence(("00081140",), (matching.Empty(("00081140",), "SQ"),))
+    for tag, level in tags.items():
+        standard = tag != "00091001"
+        for search in (
+            Search(level, include_all=True),
+            Search(level, include=((tag,),)) if standard else Search(level, include_private=(("MAKER", (tag,)),)),
+            Search(level, conditions=(matching.InSequence((tag,), (inner,)),)),
+            Search(level, conditions=(matching.InSequence((tag,), (matching.Single(("00081140",), "UN", "x"),)),)),
+        ):
+            found = _answers(index, search)
+            if search.conditions:
+                assert found == []
+            else:
+                assert found[0][tag] == nested(depth)
+                assert to_xml(found[0]).count(b"<Item ") >= depth
+    every = _answers(index, Search(Level.INSTANCE, include=(("00081110",), ("00081250",), ("00081140",))))
+    assert [every[0][tag] for tag in ("00081110", "00081250", "00081140")] == [nested(depth)] * 3
+
+
+def test_bulk_data_is_named_where_it_is_of_the_instance_found(index: SqlIndex) -> None:
+    """A Study has no bulk data of its own; what its Instances have is neither empty nor to be found below it."""
+    bulk = {"vr": "FD", "BulkDataURI": "bulkdata/x"}
+    more = {
+        "00104000": bulk,
+        "00181200": bulk,
+        "00189073": bulk,
+        "00091001": bulk,
+        "00090010": element("LO", "MAKER"),
+        "00480105": element("SQ", {"00282000": bulk}),
+        "00081110": element("SQ", {"00282000": bulk}),
+    }
+    _add(index, _new("1.1", "2.1", "3.1", **more))
+    own = {"00189073": bulk, "00480105": more["00480105"], "7FE00010": {"vr": "OW", "BulkDataURI": "pixeldata"}}
+    names = tuple((tag,) for tag in (*more, "7FE00010"))
+    private = (("MAKER", ("00091001",)),)
+    for search in (
+        Search(Level.INSTANCE, include=names, include_private=private),
+        Search(Level.INSTANCE, "1.1", "2.1", include=names, include_private=private),
+        Search(Level.INSTANCE, include_all=True, include_private=private),
+    ):
+        (found,) = _answers(index, search)
+        assert {tag: found[tag] for tag in own} == own
+        assert found["00091001"] == bulk
+        assert not {"00104000", "00181200"} & set(found)
+        assert found["00081110"] == element("SQ", {})
+    for level in (Level.STUDY, Level.SERIES):
+        for search in (Search(level, include=names), Search(level, include_all=True)):
+            (found,) = _answers(index, search)
+            assert "BulkDataURI" not in str(found)
+            assert not {"00104000", "00181200"} & set(found)
+    # Whether there is a value is known nevertheless
+    empty = matching.Empty(("00189073",), "FD")
+    assert _answers(index, Search(Level.INSTANCE, conditions=(empty,))) == []
 
 
 def test_large_values_stay_in_the_document(index: SqlIndex) -> None:
