@@ -3,20 +3,23 @@
 Request   GET /studies, …/series, …/instances with the query parameters of §8.3.4 (`wire.search_query`).
 Behavior  attribute matching of PS3.4 C.2.2.2 over what the index holds; a total order, so that pages fit together.
 Response  200 with DICOM JSON, or with one part of native XML for each match; 200 with ``[]`` or 204 when nothing
-          matches; Warning 299 for what was ignored and for what is left, ``Link: rel="next"`` to it.
+          matches; Warning 299 for what was ignored and for what is left, ``Link: rel="next"`` to it; gzip where
+          the user agent takes it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import posixpath
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 
 import orjson
 
 from skiagraph.index.base import Found, Match
 from skiagraph.services.archive import Archive
+from skiagraph.services.metadata import WORTH_COMPRESSING, Base, accepts_gzip, gzipped
 from skiagraph.standard import native_xml
 from skiagraph.standard.matching import Search
 from skiagraph.standard.media_types import DICOM_JSON, DICOM_XML, JSON, RELATED
@@ -24,6 +27,9 @@ from skiagraph.values import Level
 from skiagraph.wire import accept, multipart_writer, query, search_query
 from skiagraph.wire.message import Chunk, Request, Response
 from skiagraph.wire.transaction import Transaction
+
+# In JSON text this can only be a member: quotes within strings are escaped.
+_URI = b'"BulkDataURI":"'
 
 _URL_SAFE = "%!$&'()*+,;=:@/?~"  # in a URL that clients sent, percent-encoded as far as they saw fit
 
@@ -63,7 +69,10 @@ async def search(archive: Archive, request: Request, level: Level) -> Response:
         max_results=settings.max_search_results,
     )
     found = await archive.index.search(asked)
-    response = await _present(found, request.base_url, choice, empty=settings.empty_search)
+    base = _bulk_base(request, relative=settings.relative_urls)
+    response = await _present(found, request.base_url, base, choice, empty=settings.empty_search)
+    if accepts_gzip(request.headers.get("accept-encoding", "")):
+        await _compress(response)
     response.headers += _headers(request, asked, found)
     return response
 
@@ -71,7 +80,7 @@ async def search(archive: Archive, request: Request, level: Level) -> Response:
 # Response ---------------------------------------------------------------------------------------------------------
 
 
-async def _present(found: Found, base_url: str, choice: accept.Choice, *, empty: str) -> Response:
+async def _present(found: Found, base_url: str, base: Base, choice: accept.Choice, *, empty: str) -> Response:
     content_type = choice.content_type
     if choice.multipart:
         boundary = multipart_writer.new_boundary()
@@ -81,13 +90,31 @@ async def _present(found: Found, base_url: str, choice: accept.Choice, *, empty:
         if choice.multipart or empty == "204":
             return Response(204)
         return Response(200, [("content-type", content_type)], b"[]", 2)
-    encode = _multipart(boundary, base_url) if choice.multipart else _json(base_url)
+    encode = _multipart(boundary, base_url, base) if choice.multipart else _json(base_url, base)
     first = await _next(found.matches)
     second = await _next(found.matches)
     if second is None:
         body = await encode(first or (), True) + await encode((), False)
         return Response(200, [("content-type", content_type)], body, len(body))
     return Response(200, [("content-type", content_type)], _stream(found.matches, encode, first or (), second))
+
+
+async def _compress(response: Response) -> None:
+    """Replace the body of an answer by the same in gzip, but for a short one."""
+    if isinstance(response.body, bytes):
+        if len(response.body) < WORTH_COMPRESSING:
+            return
+        response.body = b"".join([chunk async for chunk in gzipped(_whole(response.body))])
+        response.length = len(response.body)
+    elif response.body is not None:
+        response.body = gzipped(cast("AsyncIterator[bytes]", response.body))
+    else:
+        return
+    response.headers.append(("content-encoding", "gzip"))
+
+
+async def _whole(body: bytes) -> AsyncIterator[bytes]:
+    yield body
 
 
 _Encode = Callable[[Sequence[Match], bool], Any]
@@ -116,27 +143,41 @@ async def _next(matches: AsyncIterator[Sequence[Match]]) -> Sequence[Match] | No
     return None
 
 
-def _json(base_url: str) -> _Encode:
+def _bulk_base(request: Request, *, relative: bool) -> Base:
+    """What BulkDataURIs of an Instance begin with: absolute, or relative to the URL of the request (RFC 3986 §5.2)."""
+    if not relative:
+        return lambda instance: f"{request.base_url}/{instance}"
+    folder = posixpath.dirname(request.path)
+    return lambda instance: posixpath.relpath(f"/{instance}", folder)
+
+
+def _json(base_url: str, base: Base) -> _Encode:
     head = b'"00081190":{"vr":"UR","Value":["' + orjson.dumps(base_url + "/")[1:-1]
+
+    def one(match: Match) -> bytes:
+        return b"".join((match.before, head, str(match.path).encode(), b'"]}', match.after))
+
+    def with_uris(match: Match) -> bytes:
+        return one(match).replace(_URI, b"%b%b/" % (_URI, base(match.path).encode()))
 
     async def encode(matches: Sequence[Match], first: bool) -> bytes:
         if not matches and not first:
             return b"]"
-        objects = b",".join(
-            b"".join((match.before, head, str(match.path).encode(), b'"]}', match.after)) for match in matches
-        )
+        objects = b",".join(map(one, matches))
+        if _URI in objects:
+            objects = b",".join(map(with_uris, matches))
         return (b"[" if first else b",") + objects
 
     return encode
 
 
-def _multipart(boundary: str, base_url: str) -> _Encode:
+def _multipart(boundary: str, base_url: str, base: Base) -> _Encode:
     def parts(matches: Sequence[Match], first: bool) -> bytes:
         pieces: list[bytes] = []
         for match in matches:
             attributes = orjson.loads(b'%b"00081190":0%b' % (match.before, match.after))
             attributes["00081190"] = {"vr": "UR", "Value": [f"{base_url}/{match.path}"]}
-            document = native_xml.to_xml(attributes)
+            document = native_xml.to_xml(attributes, bulk_base=base(match.path))
             pieces += (
                 multipart_writer.part_header(boundary, DICOM_XML, length=len(document), first=first and not pieces),
                 document,
@@ -152,7 +193,7 @@ def _multipart(boundary: str, base_url: str) -> _Encode:
 
 
 def _headers(request: Request, asked: Search, found: Found) -> list[tuple[str, str]]:
-    headers = [("vary", "Accept"), ("cache-control", "private, no-cache")]
+    headers = [("vary", "Accept, Accept-Encoding"), ("cache-control", "private, no-cache")]
     if found.total is not None:
         headers.append(("x-total-count", str(found.total)))
     warnings = list(asked.warnings)

@@ -542,7 +542,7 @@ class IndexSuite:
             ),
             pytest.param(
                 Search(Level.INSTANCE, "1.1", "2.1", include=(("00081030",), ("00180050",), ("7FE00010",))),
-                {"00081030": element("LO", "Thorax"), "00180050": element("DS", 1.0), 
+                {"00081030": element("LO", "Thorax"), "00180050": element("DS", 1.0),
                  "7FE00010": {"vr": "OW", "BulkDataURI": "pixeldata"}},
                 id="instances: any level, bulk data by its place",
             ),

@@ -35,7 +35,9 @@ _DEEPEST = 16  # attributes in a path
 
 _TAG = re.compile(r"[0-9A-Fa-f]{8}", re.ASCII)
 _SHOWABLE = re.compile(r"[A-Za-z0-9_.\-]{1,64}", re.ASCII)
+_FIELDS_PER_CONDITION = 10  # attributes to return, for each condition that there may be
 _UNMATCHABLE_VRS = frozenset({"OB", "OD", "OF", "OL", "OV", "OW"})
+_BINARY_VRS = frozenset({"FD", "FL", "SL", "SS", "SV", "UL", "US", "UV"})  # bulk data where they have many values
 _HINTS = {"00080060": "ModalitiesInStudy", "00080016": "SOPClassesInStudy"}  # what to use with /studies
 
 
@@ -97,17 +99,20 @@ def parse(
     level, study_instance_uid, series_instance_uid
         What the path of the resource says.
     max_conditions
-        Most match conditions; each member of a list of Code Strings counts.
+        Most match conditions; each member of a list of Code Strings counts. Ten times as many attributes may be
+        named to be returned.
     max_results
         Limit of the server, None without.
 
     Raises
     ------
     BadRequest
-        A known parameter has a malformed value, or is given twice; there are too many conditions.
+        A known parameter has a malformed value, or is given twice; there are too many conditions, or too many
+        attributes to return.
     """
     warnings = _Warnings()
     grammar = _grammar(query)
+    _limit_fields(len(grammar.include), max_conditions)
     creators = _creators(grammar.rest)
     levels = attributes.searched_levels(
         level, study_given=study_instance_uid is not None, series_given=series_instance_uid is not None
@@ -136,6 +141,8 @@ def parse(
         else:
             _place(root, attribute, key)
             returned[attribute.path] = attribute
+            if _may_be_bulk(attribute) and not (options.empty and key.value == '""'):
+                warnings.bulk(attribute)
 
     for name in grammar.include:
         attribute = None if name == "all" else _resolve(name, creators, warnings)
@@ -144,6 +151,7 @@ def parse(
         elif attribute is not None:
             warnings.below(attribute, level)
 
+    _limit_fields(len(returned), max_conditions)
     conditions = tuple(_conditions(root, options))
     if _count(conditions) > max_conditions:
         raise BadRequest(f"The search has {_count(conditions)} conditions; this server takes at most {max_conditions}.")
@@ -300,6 +308,23 @@ def _unmatched(attribute: _Attribute, levels: frozenset[Level]) -> str | None:
     return f"the path names the {own.name.lower()}, so that its attributes are no match keys here"
 
 
+def _may_be_bulk(attribute: _Attribute) -> bool:
+    """Whether the values that an attribute can have may be too many for the index to keep them."""
+    if attribute.vr not in _BINARY_VRS:
+        return False
+    entry = dictionary.find(int(attribute.path[-1], 16))
+    return entry is None or "n" in entry.vm
+
+
+def _limit_fields(count: int, max_conditions: int) -> None:
+    most = max_conditions * _FIELDS_PER_CONDITION
+    if count > most:
+        raise BadRequest(
+            f"The search names {count} attributes to be returned; this server takes at most {most}."
+            " All there are come with includefield=all."
+        )
+
+
 def _table(levels: frozenset[Level]) -> set[Path]:
     """What is returned anyway."""
     table: set[Path] = {(key.tag,) for level in levels for key in attributes.RETURN_KEYS[level]}
@@ -359,6 +384,7 @@ class _Warnings:
     def __init__(self) -> None:
         self._unknown: dict[str, None] = {}
         self._below: dict[str, None] = {}
+        self._bulk: dict[str, None] = {}
         self._ignored: dict[str, None] = {}
 
     def unknown(self, name: str) -> None:
@@ -367,6 +393,9 @@ class _Warnings:
     def below(self, attribute: _Attribute, level: Level) -> None:
         hint = _HINTS.get(attribute.path[0]) if level is Level.STUDY else None
         self._below[attribute.name + (f" (use {hint})" if hint else "")] = None
+
+    def bulk(self, attribute: _Attribute) -> None:
+        self._bulk[attribute.name] = None
 
     def ignored(self, name: str, reason: str) -> None:
         if len(self._ignored) < _MOST_NAMES:
@@ -378,6 +407,11 @@ class _Warnings:
             found.append(f"Unknown parameters were ignored: {_names(self._unknown)}.")
         if self._below:
             found.append(f"Attributes below the level of the results were ignored: {_names(self._below)}.")
+        if self._bulk:
+            found.append(
+                "Values that the metadata give as BulkDataURI, as they are long, were not matched:"
+                f" {_names(self._bulk)}."
+            )
         return (*found, *self._ignored)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -16,8 +17,10 @@ from skiagraph.services.archive import Archive
 from skiagraph.services.recent import Recent
 from skiagraph.services.search import TRANSACTIONS
 from skiagraph.settings import Settings
+from skiagraph.standard import dicom_json
 from skiagraph.standard.matching import Search
 from skiagraph.standard.native_xml import from_xml
+from skiagraph.testing.headers import nested
 from skiagraph.values import Level, ResourcePath
 from skiagraph.wire.message import Request, Response
 
@@ -67,12 +70,20 @@ async def body(response: Response) -> bytes:
 
 
 def ask(
-    index: Index, template: str = "/studies", query: str = "", accept: str | None = JSON, **settings: Any
+    index: Index,
+    template: str = "/studies",
+    query: str = "",
+    accept: str | None = JSON,
+    *,
+    accept_encoding: str | None = None,
+    slash: bool = False,
+    **settings: Any,
 ) -> tuple[Response, bytes]:
     row = next(row for row in TRANSACTIONS if row.template == template)
     parameters = {name: uid for name, uid in (("study", "1.2"), ("series", "1.3")) if f"{{{name}}}" in template}
-    path = template.format(**parameters)
-    headers = {} if accept is None else {"accept": accept}
+    path = template.format(**parameters) + ("/" if slash else "")
+    given = {"accept": accept, "accept-encoding": accept_encoding}
+    headers = {name: value for name, value in given.items() if value is not None}
     request = Request("GET", path, query, headers, parameters, BASE, body=cast("Any", None))
     archive = Archive(Settings(**settings), cast("Any", None), cast("Any", index), cast("Any", None), Recent(0))
 
@@ -117,7 +128,7 @@ def test_json(chunks: list[list[Match]]) -> None:
     response, content = ask(Index(chunks))
     assert response.status == 200
     assert header(response, "content-type") == [JSON]
-    assert header(response, "vary") == ["Accept"]
+    assert header(response, "vary") == ["Accept, Accept-Encoding"]
     results = orjson.loads(content)
     assert results[0] == {
         "00080061": {"vr": "CS", "Value": ["CT"]},
@@ -273,4 +284,95 @@ def test_abandoned_answer_lets_go_of_the_index() -> None:
         await stream.aclose()
 
     asyncio.run(run())
+    assert index.closed
+
+
+ROWS = b',"00280010":{"vr":"US","Value":[512]}}'
+BULK = b'"00081140":{"vr":"SQ","Value":[{"00660129":{"vr":"OD","BulkDataURI":"bulkdata/a/0/b"}}]},'
+PIXELS = b',"7FE00010":{"vr":"OW","BulkDataURI":"pixeldata"}}'
+
+
+def found_instances() -> list[list[Match]]:
+    return [
+        [Match(ResourcePath("1.2", "1.3", "1.4"), b"{", ROWS), Match(ResourcePath("1.2", "1.3", "1.5"), b"{", ROWS)],
+        [Match(ResourcePath("1.2", "1.3", "1.6"), b"{" + BULK, PIXELS)],
+    ]
+
+
+def bulk_uris(results: list[dict[str, Any]]) -> tuple[str, str]:
+    (found,) = (result for result in results if "7FE00010" in result)
+    (item,) = found["00081140"]["Value"]
+    return item["00660129"]["BulkDataURI"], found["7FE00010"]["BulkDataURI"]
+
+
+def xml_documents(response: Response, content: bytes) -> list[dict[str, Any]]:
+    boundary = header(response, "content-type")[0].partition("boundary=")[2].encode()
+    _, *parts, _ = (b"\r\n" + content).split(b"\r\n--" + boundary)
+    return [from_xml(part.partition(b"\r\n\r\n")[2]) for part in parts]
+
+
+@pytest.mark.parametrize(
+    ("template", "slash", "relative", "base"),
+    [
+        pytest.param("/instances", False, False, f"{BASE}/studies/1.2/series/1.3/instances/1.6/", id="absolute"),
+        pytest.param("/instances", False, True, "studies/1.2/series/1.3/instances/1.6/", id="relative"),
+        pytest.param("/instances", True, True, "../studies/1.2/series/1.3/instances/1.6/", id="relative, slash"),
+        pytest.param("/studies/{study}/instances", False, True, "series/1.3/instances/1.6/", id="relative, study"),
+        pytest.param("/studies/{study}/series/{series}/instances", False, True, "instances/1.6/", id="series"),
+        pytest.param(
+            "/series/{series}/instances", False, True, "../../studies/1.2/series/1.3/instances/1.6/", id="Annex H"
+        ),
+    ],
+)
+def test_bulk_data(template: str, slash: bool, relative: bool, base: str) -> None:
+    """A value that is only too large is not empty (Annex F): each URI leads to its Instance, as in the metadata."""
+    expected = f"{base}bulkdata/a/0/b", f"{base}pixeldata"
+    _, content = ask(Index(found_instances()), template, slash=slash, relative_urls=relative)
+    assert bulk_uris(orjson.loads(content)) == expected
+    response, content = ask(Index(found_instances()), template, accept=XML, slash=slash, relative_urls=relative)
+    assert bulk_uris(xml_documents(response, content)) == expected
+
+
+@pytest.mark.parametrize("depth", [84, 250])
+@pytest.mark.parametrize("accept", [JSON, XML])
+def test_deep_sequences(accept: str, depth: int) -> None:
+    deep = dicom_json.encode({"00081140": nested(depth)})
+    index = Index([[Match(ResourcePath("1.2", "1.3", "1.4"), deep[:-1] + b",", b',"00280010":{"vr":"US"}}')]])
+    response, content = ask(index, "/instances", accept=accept)
+    assert response.status == 200
+    assert content.count(b"00081140") == depth
+
+
+@pytest.mark.parametrize("accept", [JSON, XML])
+@pytest.mark.parametrize("chunks", [1, 2])
+def test_compressed(accept: str, chunks: int) -> None:
+    def run(accept_encoding: str | None) -> tuple[Response, bytes]:
+        return ask(Index([[FULL] * 20] * chunks), accept=accept, accept_encoding=accept_encoding)
+
+    plain, expected = run(None)
+    assert header(plain, "content-encoding") == []
+    response, content = run("gzip, deflate")
+    assert header(response, "content-encoding") == ["gzip"]
+    assert header(response, "vary") == header(plain, "vary") == ["Accept, Accept-Encoding"]
+    content = gzip.decompress(content)
+    assert len(content) == len(expected)
+    if accept == JSON:
+        assert content == expected
+    refused, content = run("br, gzip;q=0")
+    assert header(refused, "content-encoding") == []
+    assert len(content) == len(expected)
+
+
+def test_short_answers_are_not_compressed() -> None:
+    response, content = ask(Index([[FULL]]), accept_encoding="gzip")
+    assert header(response, "content-encoding") == []
+    assert orjson.loads(content)
+    response, content = ask(Index(), accept_encoding="gzip")
+    assert (header(response, "content-encoding"), content) == ([], b"[]")
+
+
+def test_failure_while_compressing_breaks_the_answer() -> None:
+    index = Index([[FULL] * 20, [FULL] * 20], broken=True)
+    with pytest.raises(OSError, match="gone"):
+        ask(index, accept_encoding="gzip")
     assert index.closed

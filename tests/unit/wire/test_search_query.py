@@ -503,12 +503,60 @@ def assert_search(resource: dict[str, Any], query: str, expected: dict[str, Any]
         pytest.param("PatientName=a%00b", "control characters", id="NUL"),
         pytest.param(".".join(["00081110"] * 17) + "=", "more than 16", id="endless path"),
         pytest.param("&".join(f"0010EE{i:02X}=a" for i in range(101)), "101 conditions", id="many conditions"),
+        pytest.param(
+            "includefield=" + ",".join(f"0010{i:04X}" for i in range(1001)), "names 1001 attributes", id="many fields"
+        ),
+        pytest.param(
+            "&".join(f"includefield=0010{i:04X}" for i in range(1001)), "names 1001 attributes", id="many fields, apart"
+        ),
+        pytest.param(
+            "&".join(f"0010{i:04X}=" for i in range(1, 1002)), "names 1001 attributes", id="many universal keys"
+        ),
+        pytest.param("includefield=" + "all," * 1001, "includefield=all", id="all, again and again"),
         pytest.param("ModalitiesInStudy=" + "CT," * 101, "101 conditions", id="many codes"),
     ],
 )
 def test_bad_requests(query: str, says: str) -> None:
     with pytest.raises(BadRequest, match=says):
         parse(query, level=Level.STUDY)
+
+
+@pytest.mark.parametrize("query", ["includefield={}", "includefield={}&includefield=00100020"])
+def test_many_fields(query: str) -> None:
+    """Ten times as many as there may be conditions."""
+    found = parse(query.format(",".join(f"0040{i:04X}" for i in range(1, 1000))), level=Level.INSTANCE)
+    assert len(found.include) >= 990
+    with pytest.raises(BadRequest, match="takes at most 20"):
+        parse(query.format(",".join(f"0040{i:04X}" for i in range(1, 22))), level=Level.INSTANCE, max_conditions=2)
+
+
+BULK = "Values that the metadata give as BulkDataURI, as they are long, were not matched: "
+
+
+@pytest.mark.parametrize(
+    ("query", "named"),
+    [
+        pytest.param("00660129=1", None, id="OD is not matched at all"),
+        pytest.param("00281201.00281201=", None, id="universal"),
+        pytest.param("Rows=512", None, id="one number is short"),
+        pytest.param("ImageOrientationPatient=1", None, id="text is never bulk data"),
+        pytest.param("00189073=1", None, id="one double is short"),
+        pytest.param("PixelSpacing=1", None, id="DS"),
+        pytest.param("00281101=1", None, id="three numbers are short"),
+        pytest.param("RecommendedDisplayFrameRateInFloat=1", None, id="FL"),
+        pytest.param("00280106=1", None, id="US or SS, one"),
+        pytest.param("LUTData=1", "LUTData", id="US or OW, 1-n or 1"),
+        pytest.param("00186060=1", "00186060", id="FL, 1-n"),
+        pytest.param("SharedFunctionalGroupsSequence.00186060=1", "SharedFunctionalGroupsSequence.00186060", id="path"),
+        pytest.param("00186060=", None, id="universal"),
+        pytest.param("00186060=%22%22&emptyvaluematching=true", None, id="whether there is a value is known"),
+        pytest.param("00091002=x&00090010=Vendor", None, id="unknown"),
+    ],
+)
+def test_bulk_data_is_not_matched(query: str, named: str | None) -> None:
+    with contextlib.suppress(BadRequest):
+        warnings = parse(query, level=Level.INSTANCE).warnings
+        assert [one for one in warnings if "BulkDataURI" in one] == ([f"{BULK}{named}."] if named else [])
 
 
 @pytest.mark.parametrize(
