@@ -11,6 +11,8 @@ import gc
 import ipaddress
 import os
 import shutil
+import signal
+import socket
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,7 +24,7 @@ from prometheus_client import values
 from skiagraph.blobs.file import FileBlobStore
 from skiagraph.errors import ArchiveError
 from skiagraph.index.sql import SqlIndex
-from skiagraph.services import bulkdata, delete, frames, metadata, retrieve, search, store
+from skiagraph.services import bulkdata, delete, frames, metadata, rendered, retrieve, search, store, thumbnail
 from skiagraph.services.archive import Archive
 from skiagraph.services.commit import GroupCommit
 from skiagraph.services.recent import Recent
@@ -37,16 +39,23 @@ TRANSACTIONS: tuple[Transaction, ...] = (
     *metadata.TRANSACTIONS,
     *frames.TRANSACTIONS,
     *bulkdata.TRANSACTIONS,
+    *rendered.TRANSACTIONS,
+    *thumbnail.TRANSACTIONS,
     *delete.TRANSACTIONS,
 )
 """Everything this server does; router, documents, access control and tests are made from it."""
 
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # names of glibc's malloc.h
+_PR_SET_PDEATHSIG = 1  # of Linux's prctl.h
 
 
 class NotAllowedToListen(ArchiveError):
     """The server would be open to others without asking anybody who they are."""
+
+
+class PortTaken(ArchiveError):
+    """The port to listen on is taken."""
 
 
 class IndexMissing(ArchiveError):
@@ -122,6 +131,8 @@ def asgi(settings: Settings, *, several_processes: bool = False) -> Any:
     from skiagraph.http.operations import operations
     from skiagraph.http.router import Router
 
+    if several_processes:
+        _end_with_parent()
     _reuse_memory()
     observe.configure_logging(settings.log_format, settings.log_level)
     archive = open_archive(settings)
@@ -161,6 +172,37 @@ def check_listening(settings: Settings) -> None:
         )
 
 
+def check_port(settings: Settings) -> None:
+    """Refuse a port that is taken.
+
+    The workers share their port so that the kernel deals out connections; without this check they would share it with
+    another server just as well, and Instances would go to either archive.
+
+    Raises
+    ------
+    PortTaken
+    """
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections that linger do no harm
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            raise PortTaken(
+                f"{settings.host}:{settings.port} can not be listened on: {error.strerror}. Is another server running?"
+                " Take another port with --port."
+            ) from error
+
+
+def _end_with_parent() -> None:
+    """Have the kernel end this worker when the process that started it dies, even by kill -9."""
+    try:
+        prctl = ctypes.CDLL(None).prctl
+    except (OSError, AttributeError):
+        return
+    prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
 @contextmanager
 def _shared_measures() -> Iterator[None]:
     """Let the worker processes share one folder for their measures."""
@@ -190,6 +232,7 @@ def serve(settings: Settings, *, on_ready: Callable[[], None] | None = None) -> 
     from granian.log import LogLevels
 
     check_listening(settings)
+    check_port(settings)
     recover(settings)
     with _shared_measures():
         server = Granian(

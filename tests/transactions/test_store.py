@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import socket
 import uuid
+import zlib
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 import httpx
@@ -77,6 +81,7 @@ class TestSample1:
             },
         }
         assert response.headers["location"] == f"{base_url}/studies/{data.StudyInstanceUID}"
+        assert response.headers["content-location"] == f"{base_url}/studies/{data.StudyInstanceUID}"
 
 
 @pytest.mark.parametrize(
@@ -198,13 +203,94 @@ def test_whole_request_refused(client: httpx.Client, content: bytes, headers: di
     assert client.get("/studies?limit=1").status_code == 200, "the connection stays usable"
 
 
-def test_truncated_multipart_stores_what_was_whole(client: httpx.Client) -> None:
+def test_truncated_multipart_tells_what_was_whole(client: httpx.Client) -> None:
     whole, cut = ct(), ct()
     body, headers = multipart([part10(whole), part10(cut)])
     response = client.post("/studies", content=body[: -len("\r\n--a-boundary--\r\n") - 20], headers=headers)
-    assert response.status_code == 400
+    assert response.status_code == 202
+    document = response.json()
+    assert [item["00081155"]["Value"][0] for item in document["00081199"]["Value"]] == [whole.SOPInstanceUID]
+    assert "delimiter" in document["0008119A"]["Value"][0]["00000902"]["Value"][0]
     assert client.get(instance_path(cut) + "/metadata").status_code == 404
     assert client.get(instance_path(whole) + "/metadata").status_code == 200
+
+
+def test_truncated_before_anything_was_whole(client: httpx.Client) -> None:
+    body, headers = multipart([part10(ct())])
+    assert client.post("/studies", content=body[:200], headers=headers).status_code == 400
+
+
+class TestCodings:
+    """8.6.1.2: a payload and each of its parts may be coded."""
+
+    @pytest.mark.parametrize(
+        ("coding", "encode"),
+        [pytest.param("gzip", gzip.compress, id="gzip"), pytest.param("deflate", zlib.compress, id="deflate")],
+    )
+    def test_payload(self, client: httpx.Client, coding: str, encode: Callable[[bytes], bytes]) -> None:
+        data = ct()
+        body, headers = multipart([part10(data)])
+        response = client.post("/studies", content=encode(body), headers=headers | {"Content-Encoding": coding})
+        assert response.status_code == 200, response.text
+        accept = {"Accept": "application/dicom; transfer-syntax=*"}
+        assert client.get(instance_path(data), headers=accept).content == part10(data)
+
+    @pytest.mark.parametrize(
+        ("header", "encode"),
+        [
+            pytest.param("Content-Encoding: gzip", gzip.compress, id="gzip"),
+            pytest.param("Content-Transfer-Encoding: base64", base64.encodebytes, id="base64"),
+            pytest.param("Content-Transfer-Encoding: binary", bytes, id="binary"),
+        ],
+    )
+    def test_part(self, client: httpx.Client, header: str, encode: Callable[[bytes], bytes]) -> None:
+        data, plain = ct(), ct()
+        body, headers = multipart([encode(part10(data))], part_type=f"application/dicom\r\n{header}")
+        more, _ = multipart([part10(plain)])
+        response = client.post("/studies", content=body[: -len("--a-boundary--\r\n")] + more, headers=headers)
+        assert response.status_code == 200, response.text
+        accept = {"Accept": "application/dicom; transfer-syntax=*"}
+        assert client.get(instance_path(data), headers=accept).content == part10(data)
+
+    def test_unsupported(self, client: httpx.Client) -> None:
+        body, headers = multipart([part10(ct())])
+        response = client.post("/studies", content=body, headers=headers | {"Content-Encoding": "br"})
+        assert response.status_code == 415
+        assert "gzip" in response.headers["accept-encoding"]
+
+    def test_not_what_it_says(self, client: httpx.Client) -> None:
+        body, headers = multipart([part10(ct())])
+        assert client.post("/studies", content=body, headers=headers | {"Content-Encoding": "gzip"}).status_code == 400
+
+    def test_a_bad_coding_harms_only_its_part(self, client: httpx.Client) -> None:
+        body, headers = multipart(
+            [gzip.compress(part10(ct()))[:-9]], part_type="application/dicom\r\nContent-Encoding: gzip"
+        )
+        more, _ = multipart([part10(ct())])
+        response = client.post("/studies", content=body[: -len("--a-boundary--\r\n")] + more, headers=headers)
+        assert response.status_code == 202
+        assert len(response.json()["00081199"]["Value"]) == 1
+
+
+@pytest.mark.parametrize("syntax", ["1.2.840.10008.1.2.1\n", "1.2.3.4\r\nX-Evil: 1", "1.2.3.4.5; q=1, x"])
+def test_a_transfer_syntax_uid_that_is_none(client: httpx.Client, syntax: str) -> None:
+    """What stands in File Meta Information never gets into a header."""
+    data = ct()
+    file = part10(data).replace(b"1.2.840.10008.1.2.1\0", syntax.encode().ljust(20, b"\0"))
+    response = client.post("/studies", content=file, headers={"Content-Type": "application/dicom"})
+    assert response.status_code == 202
+    for accept in ("*/*", 'multipart/related; type="application/dicom"; transfer-syntax=*'):
+        answer = client.get(f"/studies/{data.StudyInstanceUID}", headers={"Accept": accept})
+        assert answer.status_code == 200
+        ((header, back),) = parts(answer.content, answer.headers["content-type"])
+        assert header["content-type"] == "application/dicom; transfer-syntax=1.2.840.10008.1.2.1"
+        assert b"1.2.840.10008.1.2.1\0" in back[:400]
+    assert client.get(instance_path(data) + "/frames/1").status_code == 200
+
+
+def test_a_header_line_that_is_no_field(client: httpx.Client) -> None:
+    body, headers = multipart([part10(ct())], part_type="application/dicom\r\nno field at all")
+    assert client.post("/studies", content=body, headers=headers).status_code == 200
 
 
 class TestStudyOfTheRequest:

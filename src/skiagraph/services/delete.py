@@ -11,17 +11,32 @@ from __future__ import annotations
 
 import asyncio
 
+from skiagraph.errors import PreconditionFailed
 from skiagraph.services import representation
 from skiagraph.services.archive import Archive
-from skiagraph.values import ResourcePath
+from skiagraph.values import Level, ResourcePath
 from skiagraph.wire.message import Request, Response
 from skiagraph.wire.transaction import Transaction
 
 
 async def delete(archive: Archive, request: Request) -> Response:
     """DELETE a Study, a Series or an Instance."""
-    await asyncio.to_thread(forget, archive, representation.resource(request))
+    path = representation.resource(request)
+    if "if-match" in request.headers:
+        await _check(archive, path, request.headers["if-match"])
+    await asyncio.to_thread(forget, archive, path)
     return Response(204)
+
+
+async def _check(archive: Archive, path: ResourcePath, if_match: str) -> None:
+    """Raise PreconditionFailed unless If-Match names the content that is stored, in whatever representation."""
+    token = (
+        representation.digest(await archive.index.locate(path))
+        if path.level is Level.INSTANCE
+        else await archive.index.version(path)
+    )
+    if if_match.strip() != "*" and f'"{token}-' not in if_match:
+        raise PreconditionFailed("Not deleted: the resource has none of the entity tags in If-Match.")
 
 
 def forget(archive: Archive, path: ResourcePath) -> int:
@@ -38,7 +53,7 @@ def forget(archive: Archive, path: ResourcePath) -> int:
     return len(keys)
 
 
-_STATUSES = frozenset({204, 400, 404, 410})
+_STATUSES = frozenset({204, 400, 404, 410, 412})
 
 TRANSACTIONS: tuple[Transaction, ...] = tuple(
     Transaction(f"Delete {name}", "8.5", "DELETE", template, "delete", _STATUSES, (), delete)

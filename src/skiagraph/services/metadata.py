@@ -18,7 +18,7 @@ import orjson
 from skiagraph.index.base import StoredInstance
 from skiagraph.services import representation
 from skiagraph.services.archive import Archive
-from skiagraph.services.representation import Version
+from skiagraph.services.representation import Damaged, Version
 from skiagraph.standard import native_xml
 from skiagraph.standard.media_types import DICOM_XML
 from skiagraph.values import Level, ResourcePath
@@ -61,10 +61,9 @@ async def retrieve(archive: Archive, request: Request) -> Response:
     unchanged = representation.not_modified(request, version)
     if unchanged is not None:
         return unchanged
-    headers = version.headers()
+    headers = [*version.headers(), ("content-location", f"{request.base_url}/{path}/metadata")]
     if boundary is None:
         headers.append(("content-type", offer.content_type))
-        headers.append(("content-location", f"{request.base_url}/{path}/metadata"))
         kept = archive.recent.get(version.etag)
         if kept is not None:
             return _at_once(headers, kept)
@@ -153,7 +152,8 @@ async def _gathered(
             ready = data
     finally:
         await representation.close(documents)
-    assert ready is not None, "the index gives at least one document, or raises"
+    if ready is None:
+        raise Damaged("The metadata went while it was read.")
     yield ready + closing
 
 

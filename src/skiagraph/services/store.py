@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 from typing import TypeAlias
 
@@ -41,6 +41,7 @@ from skiagraph.standard.header import Header
 from skiagraph.standard.media_types import DICOM_XML
 from skiagraph.values import Attributes, ResourcePath, is_uid
 from skiagraph.wire import accept, media_type, multipart_writer, query
+from skiagraph.wire.content_coding import content_decoder, transfer_decoder
 from skiagraph.wire.message import Request, Response
 from skiagraph.wire.multipart_reader import MultipartReader, PartBegin, PartData, parse_related
 from skiagraph.wire.transaction import Transaction
@@ -54,6 +55,9 @@ TAKEN = ('multipart/related; type="application/dicom"', "application/dicom")
 
 _AHEAD = 8
 """Instances of one request that are read and committed while the next arrive."""
+
+_LOGGED_FAILURES = 20
+"""Lines about one request in the log; a number stands for the rest."""
 
 _DICOM = frozenset({"application/dicom", "application/octet-stream", "application/x-dicom", ""})
 """Part types that are looked into: many senders label DICOM as octet-stream, or not at all."""
@@ -92,7 +96,8 @@ async def store(archive: Archive, request: Request) -> Response:
     headers = [("content-type", content_type), ("cache-control", "no-store")]
     created = [result.path for result in results if isinstance(result, Stored)]
     if created and len({path.study_instance_uid for path in created}) == 1:
-        headers.append(("location", f"{request.base_url}/studies/{created[0].study_instance_uid}"))
+        study = f"{request.base_url}/studies/{created[0].study_instance_uid}"
+        headers += [("location", study), ("content-location", study)]  # Table 10.5.3-2
     return Response(status(results), headers, body)
 
 
@@ -105,6 +110,11 @@ class Intake:
         self._request_id = request_id
         self._pending: deque[asyncio.Task[Result]] = deque()
         self._results: list[Result] = []
+        self._failures = 0
+
+    @property
+    def _unlogged(self) -> int:
+        return max(0, self._failures - _LOGGED_FAILURES)
 
     async def take(self, request: Request) -> list[Result]:
         """Read the payload to its end and return what became of each part.
@@ -114,30 +124,53 @@ class Intake:
         UnsupportedMediaType
             The payload as a whole is not one that Store takes.
         BadRequest
-            The payload is empty or its multipart form is broken. What was whole before the break is stored.
+            The payload is empty, or broken before the first Instance was whole.
         """
-        content_type = request.headers.get("content-type", "")
-        kind = media_type.parse(content_type)
         try:
-            async with aclosing(request.body()) as chunks:  # type: ignore[type-var]
-                if kind is not None and kind.name == "multipart/related":
-                    await self._multipart(content_type, chunks)
-                elif kind is not None and kind.name == "application/dicom":
-                    await self._single(chunks)
-                else:
-                    raise UnsupportedMediaType(
-                        f"Store does not take the media type {content_type[:200]!r}.", details=TAKEN
-                    )
-            while self._pending:
-                self._results.append(await self._pending.popleft())
+            async with aclosing(self._payload(request)) as chunks:
+                await self._read_all(request.headers.get("content-type", ""), chunks)
+            await self._settle()
+        except ArchiveError as error:
+            await self._settle()
+            if not any(isinstance(result, Stored) for result in self._results):
+                raise
+            # What was whole is stored, and the sender has to know it.
+            self._results.append(self._failed(error, None))
         except BaseException:
-            await self._abandon()
+            await self._settle()
             raise
+        finally:
+            if self._unlogged:
+                log.warning("more instances not stored", request_id=self._request_id, instances=self._unlogged)
         if not self._results:
             raise BadRequest("The payload holds no Instance: it has to have at least one part with a PS3.10 file.")
         return self._results
 
-    async def _single(self, chunks: AsyncIterator[bytes]) -> None:
+    async def _payload(self, request: Request) -> AsyncGenerator[Chunk, None]:
+        """The payload without its content coding."""
+        decoder = content_decoder(
+            request.headers.get("content-encoding", ""), self._archive.settings.max_inflated_bytes
+        )
+        async with aclosing(request.body()) as chunks:  # type: ignore[type-var]
+            async for chunk in chunks:
+                if decoder is None:
+                    yield chunk
+                else:
+                    for piece in decoder.feed(chunk):
+                        yield piece
+        if decoder is not None:
+            decoder.finish()
+
+    async def _read_all(self, content_type: str, chunks: AsyncIterator[Chunk]) -> None:
+        kind = media_type.parse(content_type)
+        if kind is not None and kind.name == "multipart/related":
+            await self._multipart(content_type, chunks)
+        elif kind is not None and kind.name == "application/dicom":
+            await self._single(chunks)
+        else:
+            raise UnsupportedMediaType(f"Store does not take the media type {content_type[:200]!r}.", details=TAKEN)
+
+    async def _single(self, chunks: AsyncIterator[Chunk]) -> None:
         upload: Upload | None = Upload(self._archive.blobs)
         try:
             async for chunk in chunks:
@@ -160,7 +193,7 @@ class Intake:
             return None
         return upload
 
-    async def _multipart(self, content_type: str, chunks: AsyncIterator[bytes]) -> None:
+    async def _multipart(self, content_type: str, chunks: AsyncIterator[Chunk]) -> None:
         settings = self._archive.settings
         related = parse_related(content_type)
         if related.type not in _DICOM:
@@ -171,7 +204,7 @@ class Intake:
         upload: Upload | None = None
         try:
             async for chunk in chunks:
-                for event in reader.feed(chunk):
+                for event in reader.feed(bytes(chunk)):
                     if isinstance(event, PartData):
                         if upload is not None:
                             upload = await self._write(upload, event.data)
@@ -188,15 +221,19 @@ class Intake:
     def _begin(self, headers: Mapping[str, str]) -> Upload | None:
         """Open an upload for a part; None for a part that can not be an Instance."""
         kind = media_type.parse(headers.get("content-type", ""))
-        if kind is None or kind.name in _DICOM:
-            return Upload(self._archive.blobs)
-        self._result(
-            Failed(
-                codes(UnsupportedMediaType()).store,
-                f"The part has the media type {kind.name}; only application/dicom can be stored.",
+        try:
+            if kind is not None and kind.name not in _DICOM:
+                raise UnsupportedMediaType(
+                    f"The part has the media type {kind.name}; only application/dicom can be stored."
+                )
+            decoders = (
+                transfer_decoder(headers.get("content-transfer-encoding", "")),
+                content_decoder(headers.get("content-encoding", ""), self._archive.settings.max_inflated_bytes),
             )
-        )
-        return None
+        except UnsupportedMediaType as error:
+            self._result(self._failed(error, None))
+            return None
+        return Upload(self._archive.blobs, [decoder for decoder in decoders if decoder is not None])
 
     async def _finish(self, upload: Upload) -> None:
         while len(self._pending) >= _AHEAD:
@@ -209,10 +246,10 @@ class Intake:
 
         self._pending.append(asyncio.ensure_future(done()))
 
-    async def _abandon(self) -> None:
-        """Let what is on its way come to its end: the client is gone or its payload broke off."""
-        for task in self._pending:
-            await asyncio.wait([task])
+    async def _settle(self) -> None:
+        """Let what is on its way come to its end, also when the client is gone or its payload broke off."""
+        while self._pending:
+            self._results.append(await self._pending.popleft())
 
     async def _keep(self, upload: Upload) -> Result:
         """Read, check and commit one Instance."""
@@ -277,7 +314,9 @@ class Intake:
             comment = "The server failed to store this Instance; its log has more under the request id."
         else:
             comment = error.message
-            log.warning("instance not stored", request_id=self._request_id, reason=f"0x{reason:04X}", why=comment)
+            self._failures += 1
+            if self._failures <= _LOGGED_FAILURES:
+                log.warning("instance not stored", request_id=self._request_id, reason=f"0x{reason:04X}", why=comment)
         sop_instance_uid = text(header, "00080018") if header is not None else ""
         return Failed(
             reason,

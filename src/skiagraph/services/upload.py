@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from blake3 import blake3
 
 from skiagraph.blobs.base import BlobStore, Chunk, Staged
 from skiagraph.standard import part10
+from skiagraph.wire.content_coding import Decoder
 
 _SPOOL = 2**20
 """Bytes gathered before a worker thread writes them: an ordinary Instance costs one hop, a huge one little memory."""
@@ -49,11 +51,27 @@ class Hasher:
         return Digests(self._prefix.digest(), self._dataset.digest())
 
 
-class Upload:
-    """Bytes of one part; `write` is awaited, the rest blocks."""
+def decoded(decoders: Sequence[Decoder], data: Chunk) -> Iterator[Chunk]:
+    """Yield what some bytes decode to, one decoder after the other."""
+    if not decoders:
+        yield data
+        return
+    for piece in decoders[0].feed(data):
+        yield from decoded(decoders[1:], piece)
 
-    def __init__(self, blobs: BlobStore) -> None:
+
+class Upload:
+    """Bytes of one part; `write` is awaited, the rest blocks.
+
+    Parameters
+    ----------
+    decoders
+        Undo the codings of the part, the outermost first.
+    """
+
+    def __init__(self, blobs: BlobStore, decoders: Sequence[Decoder] = ()) -> None:
         self._blobs = blobs
+        self._decoders = decoders
         self._staged: Staged | None = None
         self._waiting: list[Chunk] = []
         self._waiting_bytes = 0
@@ -67,7 +85,17 @@ class Upload:
         return self.size < _SPOOL
 
     async def write(self, chunk: Chunk) -> None:
-        """Take the next bytes, which must not change afterwards. Raises StorageFull."""
+        """Take the next bytes, which must not change afterwards.
+
+        Raises StorageFull, or BadRequest and PayloadTooLarge where they are not what their coding says.
+        """
+        if not self._decoders:
+            await self._take(chunk)
+            return
+        for piece in decoded(self._decoders, chunk):
+            await self._take(piece)
+
+    async def _take(self, chunk: Chunk) -> None:
         self._waiting.append(chunk)
         self._waiting_bytes += len(chunk)
         self.size += len(chunk)
@@ -75,7 +103,9 @@ class Upload:
             await asyncio.to_thread(self._spool)
 
     def finish(self) -> Staged:
-        """Write what waits and return the staged bytes, still readable."""
+        """Write what waits and return the staged bytes, still readable. Raises BadRequest when a coding ends early."""
+        for decoder in self._decoders:
+            decoder.finish()
         return self._flush()
 
     def digests(self, dataset_offset: int) -> Digests:

@@ -22,7 +22,7 @@ _PIECE = 2**18
 class Decoder(Protocol):
     """Undoes a coding, piece by piece."""
 
-    def feed(self, data: bytes | memoryview) -> Iterator[bytes]:
+    def feed(self, data: bytes | bytearray | memoryview) -> Iterator[bytes]:
         """Yield what the next bytes decode to. Raises BadRequest, PayloadTooLarge."""
         ...
 
@@ -81,14 +81,14 @@ class _Inflater:
         self._inflater: zlib._Decompress | None = None
         self._head = b""
 
-    def feed(self, data: bytes | memoryview) -> Iterator[bytes]:
+    def feed(self, data: bytes | bytearray | memoryview) -> Iterator[bytes]:
         if self._inflater is None:
             self._head += data
             if len(self._head) < 2:
                 return
             data, self._head = self._head, b""
             self._inflater = zlib.decompressobj(_window_bits(data))
-        pending: bytes | memoryview = data
+        pending: bytes | bytearray | memoryview = data
         try:
             while pending and not self._inflater.eof:
                 piece = self._inflater.decompress(pending, _PIECE)
@@ -106,7 +106,7 @@ class _Inflater:
             raise BadRequest("The payload ends before its Content-Encoding does.")
 
 
-def _window_bits(data: bytes | memoryview) -> int:
+def _window_bits(data: bytes | bytearray | memoryview) -> int:
     if data[0] == 0x1F and data[1] == 0x8B:
         return 16 + zlib.MAX_WBITS
     return zlib.MAX_WBITS if data[0] & 0x0F == 8 and (data[0] << 8 | data[1]) % 31 == 0 else -zlib.MAX_WBITS
@@ -116,7 +116,7 @@ class _Base64:
     def __init__(self) -> None:
         self._rest = b""
 
-    def feed(self, data: bytes | memoryview) -> Iterator[bytes]:
+    def feed(self, data: bytes | bytearray | memoryview) -> Iterator[bytes]:
         text = self._rest + bytes(data).translate(None, b" \t\r\n")
         whole = len(text) - len(text) % 4
         self._rest = text[whole:]
