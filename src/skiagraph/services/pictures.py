@@ -19,11 +19,9 @@ from skiagraph.pixels import appearance, decode, elements, rendition
 from skiagraph.pixels.elements import Bulk
 from skiagraph.pixels.image import ImageParams
 from skiagraph.pixels.rendition import Rendition, Subject
-from skiagraph.services import frames, plain, representation
+from skiagraph.services import plain, representation, stored_frames
 from skiagraph.services.archive import Archive
-from skiagraph.standard.media_types import OCTET_STREAM
 from skiagraph.values import Attributes
-from skiagraph.wire.accept import Offer
 
 VERSION = "1"
 """Goes up whenever the same request may give other bytes than before: part of every entity tag."""
@@ -145,16 +143,6 @@ async def _bulk(
     return found
 
 
-async def pixels(archive: Archive, instance: StoredInstance, frame: int) -> bytes:
-    """The bytes of one frame: little endian from its first bit on, or its code stream."""
-    (part,) = await frames.represent(archive, instance, [frame], _BYTES, "")
-    chunks = [bytes(chunk) async for chunk in part.read(None)]
-    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
-
-
-_BYTES = Offer(OCTET_STREAM)
-
-
 async def encoded(archive: Archive, instance: StoredInstance, frame: int, wanted: Rendition) -> bytes:
     """One frame as a picture file.
 
@@ -182,7 +170,7 @@ def _key(instance: StoredInstance, frame: int, wanted: Rendition) -> Hashable:
 async def _encoded(archive: Archive, instance: StoredInstance, frame: int, wanted: Rendition) -> bytes:
     description = await describe(archive, instance)
     found = await subject(archive, instance, description, frame, overlays=wanted.overlays)
-    stored = await pixels(archive, instance, frame)
+    stored = await stored_frames.read(archive, instance, frame)
     return await archive.workers.run(rendition.encoded, stored, found, wanted)
 
 

@@ -1,0 +1,326 @@
+"""Retrieve Rendered — PS3.18 §10.4, the Rendered resources of Table 10.4.1-1; parameters of §8.3.5.1.
+
+Request   GET …/rendered of a Study, Series, Instance or list of frames.
+Behavior  Frames go through the pipeline of PS3.4 N.2 and leave as pictures of 8 bits; Encapsulated Documents as they
+          are.
+Response  200 with one picture, an animation, or multipart/related of one picture per frame; 206 with a Warning when
+          some Instances of a Study or Series are not rendered, 406 when none is.
+
+One frame is a single part, image/jpeg by default. A multi-frame Instance has no default in the standard: ``*/*`` gets
+an animated image/gif of all frames, image/gif by name too, any other type by name the middle frame; multipart has all.
+A list of frames is multipart by default, animated as a single image/gif. The same request gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+
+from skiagraph.errors import NoAcceptableRepresentation
+from skiagraph.index.base import StoredInstance
+from skiagraph.pixels import picture, rendition
+from skiagraph.pixels.image import BadPixels
+from skiagraph.pixels.rendition import Rendition
+from skiagraph.services import documents, frames, pictures, representation, stored_frames
+from skiagraph.services.archive import Archive
+from skiagraph.services.pictures import Kind
+from skiagraph.services.representation import Representation, Version
+from skiagraph.standard.media_types import RELATED
+from skiagraph.values import ByteRange, Level, ResourcePath
+from skiagraph.wire import query
+from skiagraph.wire.accept import Choice, Offer, for_instance, refuse_dicom, rendered_offers
+from skiagraph.wire.conditional import entity_tag
+from skiagraph.wire.message import Chunk, Request, Response
+from skiagraph.wire.rendering_query import RenderingQuery, parse_rendered
+from skiagraph.wire.transaction import Transaction
+
+_ANIMATED_FIRST = (picture.GIF, *(name for name in picture.MEDIA_TYPES if name != picture.GIF))
+
+
+async def retrieve(archive: Archive, request: Request) -> Response:
+    """GET a Study, Series or Instance as pictures."""
+    asked = parse_rendered(request.query)
+    path = representation.resource(request)
+    if path.level is Level.INSTANCE:
+        response = await _instance(archive, request, await archive.index.locate(path), asked)
+    else:
+        response = await _instances(archive, request, path, asked)
+    return warned(request, response, asked)
+
+
+async def retrieve_frames(archive: Archive, request: Request) -> Response:
+    """GET a list of frames as pictures."""
+    asked = parse_rendered(request.query)
+    numbers = frames.parse(request.parameters["frames"], archive.settings.max_frames_in_list)
+    instance = await archive.index.locate(representation.resource(request))
+    if len(numbers) == 1:
+        offers = rendered_offers(picture.MEDIA_TYPES, single=True)
+    else:
+        offers = (*rendered_offers(picture.MEDIA_TYPES, single=False), Offer(picture.GIF))
+    frames.check(instance, numbers, offers)
+    _refuse_what_is_no_image(instance)
+    choice = negotiate(archive, request, offers)
+    response = await _frames(archive, request, instance, numbers, choice, asked)
+    return warned(request, response, asked)
+
+
+def negotiate(archive: Archive, request: Request, offers: tuple[Offer, ...]) -> Choice:
+    """Choose among rendered media types.
+
+    Raises
+    ------
+    NoAcceptableRepresentation
+        None of them is acceptable.
+    BadRequest
+        DICOM media types are asked for beside them (§8.7.5).
+    """
+    refuse_dicom(request.headers.get("accept"), query.accept(request.query))
+    return representation.negotiate(archive, request, offers)
+
+
+def rendition_of(asked: RenderingQuery, media_type: str) -> Rendition:
+    """How frames are shown for a request. Raises BadRequest where the type can not hold the profile asked for."""
+    return Rendition(media_type, asked.window, asked.viewport, asked.quality, asked.annotation, asked.icc_profile)
+
+
+def version_of(instance: StoredInstance, choice: Choice, *details: object) -> Version:
+    """Version of pictures of one Instance; multipart has a boundary of its own each time."""
+    return Version(
+        entity_tag(f"{representation.digest(instance)}-{variant(choice.offer, *details)}", weak=choice.multipart),
+        instance.stored_at,
+    )
+
+
+def variant(*details: object) -> str:
+    """A short name for one of several renderings, which nobody can forge."""
+    text = "|".join(map(str, (pictures.VERSION, *details)))
+    return hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=9).hexdigest()
+
+
+def warned(request: Request, response: Response, asked: RenderingQuery) -> Response:
+    """The response with what had to be ignored (§8.3, §8.3.5.1.1)."""
+    if asked.unsupported_annotation:
+        values = ", ".join(asked.unsupported_annotation)
+        sentence = f"The following annotation values are not supported: {values}"
+        response.headers.append(("warning", f"299 {request.base_url}: {sentence}"))
+    return response
+
+
+# One Instance
+
+
+async def _instance(archive: Archive, request: Request, instance: StoredInstance, asked: RenderingQuery) -> Response:
+    kind = pictures.kind(instance)
+    if kind is Kind.DOCUMENT:
+        return await documents.retrieve(archive, request, instance)
+    _refuse_what_is_no_image(instance)
+    names = picture.MEDIA_TYPES if kind is Kind.SINGLE_FRAME else _ANIMATED_FIRST
+    choice = negotiate(archive, request, rendered_offers(names, single=True))
+    numbers: Sequence[int] = range(1, instance.frames + 1)
+    if not choice.multipart and choice.offer.media_type != picture.GIF:
+        numbers = [pictures.representative(instance)]
+    return await _frames(archive, request, instance, numbers, choice, asked, whole=True)
+
+
+def _refuse_what_is_no_image(instance: StoredInstance) -> None:
+    if not pictures.is_image(instance):
+        raise NoAcceptableRepresentation(pictures.not_shown(instance))
+
+
+async def _frames(
+    archive: Archive,
+    request: Request,
+    instance: StoredInstance,
+    numbers: Sequence[int],
+    choice: Choice,
+    asked: RenderingQuery,
+    *,
+    whole: bool = False,
+) -> Response:
+    """Answer with one picture, an animation, or one part per frame.
+
+    Parameters
+    ----------
+    whole
+        The target is the Instance and not a list of frames.
+    """
+    wanted = rendition_of(asked, choice.offer.media_type)
+    version = version_of(instance, choice, wanted, "all" if whole else request.parameters["frames"])
+    unchanged = representation.not_modified(request, version)
+    if unchanged is not None:
+        return unchanged
+    url = representation.url(request, instance.path)
+    if choice.multipart:
+        return await representation.multipart(request, _parts(archive, instance, numbers, wanted, url), version)
+    location = url if whole else f"{url}/frames/{request.parameters['frames']}"
+    if len(numbers) > 1:
+        return await representation.single(request, _animation(archive, instance, numbers, wanted, location), version)
+    one = _lazily(archive, instance, numbers[0], wanted, location)
+    if request.method != "HEAD":
+        one = made(await pictures.encoded(archive, instance, numbers[0], wanted), choice.offer.content_type, location)
+    return await representation.single(request, one, version)
+
+
+def made(data: bytes, content_type: str, location: str) -> Representation:
+    """A picture that is ready to be sent."""
+
+    async def read(part: ByteRange | None) -> AsyncIterator[Chunk]:
+        yield data if part is None else data[part.offset : part.end]
+
+    return Representation(content_type, location, len(data), read)
+
+
+def _lazily(
+    archive: Archive, instance: StoredInstance, number: int, wanted: Rendition, location: str
+) -> Representation:
+    """A picture that is made when it is read, which it is not for HEAD."""
+
+    async def read(part: ByteRange | None) -> AsyncIterator[Chunk]:
+        yield await pictures.encoded(archive, instance, number, wanted)
+
+    return Representation(wanted.media_type, location, None, read)
+
+
+async def _parts(
+    archive: Archive, instance: StoredInstance, numbers: Sequence[int], wanted: Rendition, url: str
+) -> AsyncIterator[Representation]:
+    """One part per frame, each made when it is its turn and the next one meanwhile.
+
+    A frame that is damaged does not take the others with it: its part is text, and says why.
+    """
+    for place, number in enumerate(numbers):
+        if place + 1 < len(numbers):
+            pictures.ahead(archive, instance, number, wanted)
+            pictures.ahead(archive, instance, numbers[place + 1], wanted)
+        location = url if instance.frames == 1 else f"{url}/frames/{number}"
+        try:
+            data = await pictures.encoded(archive, instance, number, wanted)
+            yield made(data, wanted.media_type, location)
+        except BadPixels as error:
+            yield made(f"{error.message}\n".encode(), _DAMAGED, location)
+
+
+_DAMAGED = "text/plain; charset=utf-8"
+
+
+def _animation(
+    archive: Archive, instance: StoredInstance, numbers: Sequence[int], wanted: Rendition, location: str
+) -> Representation:
+    """All frames in one animated GIF, made while it is sent."""
+
+    async def read(part: ByteRange | None) -> AsyncIterator[Chunk]:
+        description = await pictures.describe(archive, instance)
+        for place, number in enumerate(numbers):
+            found = await pictures.subject(archive, instance, description, number, overlays=wanted.overlays)
+            stored = await stored_frames.read(archive, instance, number)
+            shown, _ = await archive.workers.run(rendition.drawn, stored, found, wanted)
+            time = pictures.hundredths(description.attributes, number)
+            data = await archive.workers.run(picture.animation_frame, shown, time)
+            yield data if place else picture.animation_head(shown.shape[1], shown.shape[0]) + data
+        yield picture.ANIMATION_END
+
+    return Representation(picture.GIF, location, None, read)
+
+
+# Many Instances
+
+
+async def _instances(archive: Archive, request: Request, path: ResourcePath, asked: RenderingQuery) -> Response:
+    token = await archive.index.version(path)
+    kinds: Counter[str | None] = Counter()
+    last_modified = 0.0
+    async for chunk in await archive.index.instances(path):
+        for instance in chunk:
+            last_modified = max(last_modified, instance.stored_at)
+            kinds[await _kind(archive, instance)] += 1
+    offers = tuple(dict.fromkeys(offer for kind in kinds for offer in _offers(kind)))
+    if not offers:
+        raise NoAcceptableRepresentation("None of the Instances can be rendered: there is no image among them.")
+    choice = negotiate(archive, request, offers)
+    details = variant(request.headers.get("accept", ""), query.accept(request.query), asked)
+    version = Version(entity_tag(f"{token}-{details}", weak=True), last_modified)
+    unchanged = representation.not_modified(request, version)
+    if unchanged is not None:
+        return unchanged
+    image = for_instance(choice, _offers(_IMAGE))
+    if image is not None:
+        rendition_of(asked, image.media_type)  # raises, if it does, before the status
+    left_out = sum(count for kind, count in kinds.items() if for_instance(choice, _offers(kind)) is None)
+    return await representation.multipart(
+        request,
+        _of_all(archive, path, choice, asked, request.base_url),
+        version,
+        status=206 if left_out else 200,
+        warning=f"{left_out} of {kinds.total()} instances can not be rendered acceptably" if left_out else None,
+    )
+
+
+_IMAGE = "image/*"
+
+
+async def _kind(archive: Archive, instance: StoredInstance) -> str | None:
+    """Media type of a document, or that of all images; None for what is not rendered."""
+    if pictures.is_image(instance):
+        return _IMAGE
+    found = await documents.find(archive, instance) if pictures.kind(instance) is Kind.DOCUMENT else None
+    return None if found is None else found.media_type
+
+
+def _offers(kind: str | None) -> tuple[Offer, ...]:
+    if kind is None:
+        return ()
+    return rendered_offers(picture.MEDIA_TYPES if kind == _IMAGE else (kind,), single=False)
+
+
+async def _of_all(
+    archive: Archive, path: ResourcePath, choice: Choice, asked: RenderingQuery, base_url: str
+) -> AsyncIterator[Representation]:
+    async for chunk in await archive.index.instances(path):
+        for instance in chunk:
+            url = f"{base_url}/{instance.path}"
+            kind = await _kind(archive, instance)
+            offer = for_instance(choice, _offers(kind))
+            if offer is None:
+                continue
+            if kind == _IMAGE:
+                wanted = rendition_of(asked, offer.media_type)
+                async for part in _parts(archive, instance, range(1, instance.frames + 1), wanted, url):
+                    yield part
+            else:
+                document = await documents.find(archive, instance)
+                if document is not None:
+                    yield documents.represent(archive, instance, document, url)
+
+
+_STATUSES = frozenset({200, 206, 304, 400, 404, 406, 410, 412, 413, 416})
+_ONE = picture.MEDIA_TYPES
+_MANY = tuple(f'{RELATED}; type="{name}"' for name in picture.MEDIA_TYPES)
+_STUDY = "/studies/{study}"
+_SERIES = _STUDY + "/series/{series}"
+_INSTANCE = _SERIES + "/instances/{instance}"
+
+TRANSACTIONS: tuple[Transaction, ...] = (
+    Transaction("Retrieve Rendered Study", "10.4", "GET", _STUDY + "/rendered", "read", _STATUSES, _MANY, retrieve),
+    Transaction("Retrieve Rendered Series", "10.4", "GET", _SERIES + "/rendered", "read", _STATUSES, _MANY, retrieve),
+    Transaction(
+        "Retrieve Rendered Instance",
+        "10.4",
+        "GET",
+        _INSTANCE + "/rendered",
+        "read",
+        _STATUSES,
+        (*_ONE, *_MANY, "application/pdf"),
+        retrieve,
+    ),
+    Transaction(
+        "Retrieve Rendered Frames",
+        "10.4",
+        "GET",
+        _INSTANCE + "/frames/{frames}/rendered",
+        "read",
+        _STATUSES,
+        (*_ONE, *_MANY),
+        retrieve_frames,
+    ),
+)
