@@ -3,9 +3,10 @@
 Request   GET …/instances/{instance}/bulkdata/{path}, as BulkDataURI in the metadata says; …/bulkdata and
           …/pixeldata of a Study, Series or Instance.
 Behavior  One value is one byte range of the stored Instance. Compressed pixel data comes frame by frame, a video
-          and everything native as one value, little endian.
+          and everything native as one value, little endian; pixel data is converted where that is asked for.
 Response  200 with one part per value (or frame), or a single part for one value, which may be asked for by Range;
           206 with a Warning when the pixel data of some Instances can not be sent acceptably, 406 when none can.
+          Damaged pixel data among that of several Instances goes out as it is stored, when it should be converted.
 
 ``*/*`` is the standard's default, multipart. A request with Range (a video element that seeks) and a browser's address
 bar (text/html in Accept) get one value as a single part; an Encapsulated Document has the type that it says it has.
@@ -14,18 +15,25 @@ bar (text/html in Accept) get one value as a single part; an Encapsulated Docume
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+
+import orjson
+import structlog
 
 from skiagraph.errors import NoAcceptableRepresentation, ResourceNotFound
 from skiagraph.index.base import StoredInstance
-from skiagraph.services import frames, plain, representation
+from skiagraph.services import conversion, plain, representation, stored_frames
 from skiagraph.services.archive import Archive
 from skiagraph.services.representation import Representation, Version
+from skiagraph.standard import media_types
 from skiagraph.standard.header import Bulk
 from skiagraph.values import ByteRange, Level, ResourcePath
 from skiagraph.wire.accept import Choice, Offer, bulkdata_offers, for_instance
 from skiagraph.wire.conditional import entity_tag
 from skiagraph.wire.message import Chunk, Request, Response
 from skiagraph.wire.transaction import Transaction
+
+log = structlog.get_logger("retrieve")
 
 PIXEL_DATA = "pixeldata"
 """The key of the top-level pixel data among the bulk data of an Instance, and its resource below the Instance."""
@@ -77,19 +85,36 @@ async def retrieve_pixel_data(archive: Archive, request: Request) -> Response:
 
 async def _pixel_data_of(archive: Archive, request: Request, instance: StoredInstance) -> Response:
     """The pixel data of one Instance: one value, unless it is compressed frames."""
-    one = not instance.encapsulated or instance.video or instance.frames <= 1
-    choice = representation.negotiate(archive, request, bulkdata_offers(instance.transfer_syntax_uid, single=one))
+    choice = representation.negotiate(archive, request, _offers(instance, conversion.possible(instance, bare=True)))
+    if conversion.in_doubt(choice.offer):
+        conversions = await conversion.certain(archive, instance, bare=True)
+        choice = representation.negotiate(archive, request, _offers(instance, conversions))
     version = representation.version_of(instance, choice.offer, PIXEL_DATA)
     unchanged = representation.not_modified(request, version)
     if unchanged is not None:
         return unchanged
-    parts = _pixel_data(archive, instance, choice, representation.url(request, instance.path))
-    if not one:
+    parts = _represent(archive, instance, choice.offer, representation.url(request, instance.path))
+    if not _is_one(instance, choice.offer):
         return await representation.multipart(request, parts, version)
     part = await anext(parts)
     if choice.multipart:
         return await representation.multipart(request, [part], version)
     return await representation.single(request, part, version)
+
+
+def _offers(instance: StoredInstance, conversions: conversion.Conversions) -> tuple[Offer, ...]:
+    """What the pixel data of one Instance can be sent as; as a single part where that is one value by its nature."""
+    offers = bulkdata_offers(instance.transfer_syntax_uid, conversion.giving(conversions), single=True)
+    return tuple(offer for offer in offers if offer.multipart or _is_one(instance, offer))
+
+
+def _is_one(instance: StoredInstance, offer: Offer) -> bool:
+    """Whether the pixel data is one value: native, a video, or one frame."""
+    if instance.video or instance.frames <= 1:
+        return True
+    if offer.stored:
+        return not instance.encapsulated
+    return media_types.is_native(offer.transfer_syntax_uid or "")
 
 
 async def _pixel_data(
@@ -98,25 +123,55 @@ async def _pixel_data(
     """The parts of an Instance's pixel data; none when it has none, or none that is acceptable."""
     if not instance.pixel_tag:
         return
-    offer = for_instance(choice, bulkdata_offers(instance.transfer_syntax_uid, single=not choice.multipart))
+    offer = _take(instance.transfer_syntax_uid, conversion.possible(instance, bare=True), choice)
+    if conversion.in_doubt(offer):
+        conversions = await conversion.certain(archive, instance, bare=True)
+        offer = _take(instance.transfer_syntax_uid, conversions, choice)
     if offer is None:
         return
+    parts = _represent(archive, instance, offer, url)
+    try:
+        first = await anext(parts)
+    except NoAcceptableRepresentation as error:
+        # The neighbours shall not suffer for damaged pixels: they go out as they are, under their true name
+        log.warning("sent as stored", sop_instance_uid=instance.path.sop_instance_uid, reason=error.message)
+        stored = bulkdata_offers(instance.transfer_syntax_uid, single=not choice.multipart)
+        parts = _represent(archive, instance, stored[0], url)
+        first = await anext(parts)
+    async for part in representation.before(first, parts):
+        yield part
+
+
+def _take(uid: str, conversions: conversion.Conversions, choice: Choice) -> Offer | None:
+    return for_instance(choice, bulkdata_offers(uid, conversion.giving(conversions), single=not choice.multipart))
+
+
+async def _represent(
+    archive: Archive, instance: StoredInstance, offer: Offer, url: str
+) -> AsyncIterator[Representation]:
     location = f"{url}/{PIXEL_DATA}"
-    if not instance.encapsulated:
+    make = stored_frames.represent
+    if not conversion.is_stored(instance, offer):
+        if _is_one(instance, offer) and media_types.is_native(offer.transfer_syntax_uid or ""):
+            yield await conversion.represent_whole(archive, instance, offer, location)
+            return
+        make = conversion.represent
+    elif not instance.encapsulated:
         yield _representation(archive, instance, await plain.pixels(archive, instance), offer, location)
+        return
     elif not instance.frames:
         # Frames can not be told apart: the whole stream is still of use
         span = ByteRange(instance.pixel_offset, instance.pixel_length)
         yield _representation(archive, instance, await plain.encapsulated(archive, instance, span), offer, location)
-    elif instance.video or instance.frames == 1:
-        spans = await archive.index.frame_spans(instance, [1])
-        (value,) = await plain.without_items(archive, instance, spans)
-        yield _representation(archive, instance, value, offer, location)
-    else:
-        for first in range(1, instance.frames + 1, _FRAMES_AT_ONCE):
-            numbers = range(first, min(first + _FRAMES_AT_ONCE, instance.frames + 1))
-            for part in await frames.represent(archive, instance, numbers, offer, url):
-                yield part
+        return
+    if instance.video or instance.frames == 1:
+        (part,) = await make(archive, instance, [1], offer, url)
+        yield replace(part, location=location)
+        return
+    for first in range(1, instance.frames + 1, _FRAMES_AT_ONCE):
+        numbers = range(first, min(first + _FRAMES_AT_ONCE, instance.frames + 1))
+        for part in await make(archive, instance, numbers, offer, url):
+            yield part
 
 
 async def _bulk_data(
@@ -168,26 +223,30 @@ async def _all(archive: Archive, request: Request, path: ResourcePath, parts: Pa
         Values other than top-level pixel data are asked for too.
     """
     token = await archive.index.version(path)
-    pixels: dict[str, int] = {}
+    pixels: dict[tuple[str, conversion.Conversions], int] = {}
     last_modified = 0.0
     async for chunk in await archive.index.instances(path):
         for instance in chunk:
             last_modified = max(last_modified, instance.stored_at)
             if instance.pixel_tag:
-                uid = instance.transfer_syntax_uid
-                pixels[uid] = pixels.get(uid, 0) + 1
-    offers = dict.fromkeys(offer for uid in pixels for offer in bulkdata_offers(uid))
+                kind = instance.transfer_syntax_uid, conversion.possible(instance, bare=True)
+                pixels[kind] = pixels.get(kind, 0) + 1
+    offers = dict.fromkeys(
+        offer for uid, conversions in pixels for offer in bulkdata_offers(uid, conversion.giving(conversions))
+    )
     if others or not offers:
         offers |= dict.fromkeys(bulkdata_offers(None))
     if not pixels and not others:
         raise ResourceNotFound("No Instance of this resource has pixel data.")
     choice = representation.negotiate(archive, request, tuple(offers))
+    if any(conversion.in_doubt(_take(*kind, choice)) for kind in pixels):
+        pixels = await _certain(archive, path)
     details = representation.variant(request.headers.get("accept", ""), request.query, str(others))
     version = Version(entity_tag(f"{token}-{details}", weak=True), last_modified)
     unchanged = representation.not_modified(request, version)
     if unchanged is not None:
         return unchanged
-    left_out = sum(count for uid, count in pixels.items() if for_instance(choice, bulkdata_offers(uid)) is None)
+    left_out = sum(count for kind, count in pixels.items() if _take(*kind, choice) is None)
     warning = f"the pixel data of {left_out} of {sum(pixels.values())} instances can not be sent in an acceptable form"
     try:
         return await representation.multipart(
@@ -204,6 +263,18 @@ async def _all(archive: Archive, request: Request, path: ResourcePath, parts: Pa
                 "None of the pixel data can be sent in an acceptable form.", details=tuple(map(str, offers))
             ) from None
         raise
+
+
+async def _certain(archive: Archive, path: ResourcePath) -> dict[tuple[str, conversion.Conversions], int]:
+    """How many Instances with pixel data there are by Transfer Syntax and what they can be converted to."""
+    pixels: dict[tuple[str, conversion.Conversions], int] = {}
+    async for documents in await archive.index.documents(path):
+        for instance, document in documents:
+            if instance.pixel_tag:
+                conversions = conversion.convertible(archive, instance, orjson.loads(document), bare=True)
+                kind = instance.transfer_syntax_uid, conversions
+                pixels[kind] = pixels.get(kind, 0) + 1
+    return pixels
 
 
 async def _of_all(

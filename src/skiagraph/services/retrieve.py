@@ -1,43 +1,43 @@
 """Retrieve Instances — PS3.18 §10.4, the Instance resources of Table 10.4.1-1.
 
 Request   GET /studies/{study}, …/series/{series}, …/instances/{instance}.
-Behavior  Each Instance goes out in a Transfer Syntax that is acceptable: as stored, or, where it is stored
-          natively, converted to Explicit VR Little Endian. Implicit VR and Big Endian never go out (§8.7.3).
+Behavior  Each Instance goes out in a Transfer Syntax that is acceptable: as stored, or converted, its pixel data
+          included. Implicit VR and Big Endian never go out (§8.7.3).
 Response  200 with multipart/related of application/dicom, or application/dicom alone for one Instance; 206 with a
           Warning when some Instances can not be sent acceptably; 406 when none can. Asked for as octet-stream:
-          the bulkdata (Table 10.4.4-1).
+          the bulkdata (Table 10.4.4-1). Among several Instances, one whose pixels turn out to be damaged when they
+          should be converted goes out as it is stored, and its part says so.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import TypeAlias
 
-from skiagraph.errors import CannotUnderstand, NoAcceptableRepresentation, ResourceNotFound
+import orjson
+import structlog
+
+from skiagraph.errors import NoAcceptableRepresentation
 from skiagraph.index.base import StoredInstance
-from skiagraph.services import bulkdata, plain, representation
+from skiagraph.services import bulkdata, conversion, encoding, representation
 from skiagraph.services.archive import Archive
-from skiagraph.services.representation import Damaged, Representation, Version
-from skiagraph.standard import file_meta, transfer_syntaxes
-from skiagraph.standard.explicit_le import Plan, Span, convert
+from skiagraph.services.conversion import Conversions
+from skiagraph.services.representation import Representation, Version
+from skiagraph.standard import media_types
 from skiagraph.standard.media_types import DICOM
-from skiagraph.standard.transfer_syntaxes import EXPLICIT_VR_LITTLE_ENDIAN
-from skiagraph.values import ByteRange, Level, ResourcePath
+from skiagraph.values import Level, ResourcePath
 from skiagraph.wire import multipart_writer
-from skiagraph.wire.accept import (
-    Choice,
-    Offer,
-    Targets,
-    bulkdata_offers,
-    convertible_natively,
-    for_instance,
-    instance_offers,
-)
+from skiagraph.wire.accept import Choice, Offer, bulkdata_offers, for_instance, instance_offers
 from skiagraph.wire.conditional import entity_tag
-from skiagraph.wire.message import Chunk, Request, Response
+from skiagraph.wire.message import Request, Response
 from skiagraph.wire.transaction import Transaction
+
+log = structlog.get_logger("retrieve")
+
+Kind: TypeAlias = tuple[str, Conversions]
+"""What Instances have in common for negotiation: Transfer Syntax as stored, and what they can be converted to."""
 
 HELD = 10_000
 """Index entries of one answer that are held in memory; beyond, they are read a second time while sending."""
@@ -53,24 +53,30 @@ async def retrieve(archive: Archive, request: Request) -> Response:
 
 async def _retrieve_instance(archive: Archive, request: Request, path: ResourcePath) -> Response:
     instance = await archive.index.locate(path)
-    offers = _offers(instance.transfer_syntax_uid, bool(instance.pixel_tag), single=True)
+    uid = instance.transfer_syntax_uid
+    offers = _offers((uid, conversion.possible(instance)), single=True)
     choice = representation.negotiate(archive, request, offers)
+    if choice.offer.media_type == DICOM and conversion.in_doubt(choice.offer):
+        offers = _offers((uid, await conversion.certain(archive, instance)), single=True)
+        choice = representation.negotiate(archive, request, offers)
     if choice.offer.media_type != DICOM:
         return await bulkdata.everything(archive, request, path)
     version = representation.version_of(instance, choice.offer)
     unchanged = representation.not_modified(request, version)
     if unchanged is not None:
         return unchanged
-    encoded = await encode(archive, instance, choice.offer, representation.url(request, path))
+    encoded = await encoding.encode(archive, instance, choice.offer, representation.url(request, path))
     if choice.multipart:
         return await representation.multipart(request, [encoded], version)
     return await representation.single(request, encoded, version)
 
 
 async def _retrieve_instances(archive: Archive, request: Request, path: ResourcePath) -> Response:
-    survey = await _survey(archive, path)
-    offers = dict.fromkeys(offer for kind in survey.kinds for offer in _offers(*kind))
-    choice = representation.negotiate(archive, request, tuple(offers))
+    survey = await _survey(archive, path, certain=False)
+    offers, choice, chosen = _negotiate(archive, request, survey)
+    if choice.offer.media_type == DICOM and any(map(conversion.in_doubt, chosen.values())):
+        survey = await _survey(archive, path, certain=True)
+        offers, choice, chosen = _negotiate(archive, request, survey)
     if choice.offer.media_type != DICOM:
         return await bulkdata.everything(archive, request, path)
     version = Version(
@@ -80,7 +86,6 @@ async def _retrieve_instances(archive: Archive, request: Request, path: Resource
     unchanged = representation.not_modified(request, version)
     if unchanged is not None:
         return unchanged
-    chosen = {kind: _take(choice, kind) for kind in survey.kinds}
     total = survey.kinds.total()
     acceptable = sum(count for kind, count in survey.kinds.items() if chosen[kind] is not None)
     if not acceptable:
@@ -91,7 +96,7 @@ async def _retrieve_instances(archive: Archive, request: Request, path: Resource
     base = request.base_url
     return await representation.multipart(
         request,
-        _parts(archive, survey.held or _again(archive, path), chosen, base),
+        _parts(archive, path, survey, chosen, base),
         version,
         status=200 if acceptable == total else 206,
         length=_measure(boundary, survey, chosen, base),
@@ -109,210 +114,100 @@ async def _retrieve_instances(archive: Archive, request: Request, path: Resource
 class _Survey:
     """The Instances of a Study or Series before the status is sent."""
 
-    kinds: Counter[tuple[str, bool]]
-    """How many there are by Transfer Syntax, and whether they have pixel data."""
-    held: list[StoredInstance]
+    kinds: Counter[Kind]
+    """How many there are of each kind."""
+    certain: bool
+    """The kinds are what a look at the metadata says."""
+    held: list[tuple[StoredInstance, Kind]]
     """All of them; empty when there are too many to hold."""
     last_modified: float
     version: str
 
 
-async def _survey(archive: Archive, path: ResourcePath) -> _Survey:
+async def _survey(archive: Archive, path: ResourcePath, *, certain: bool) -> _Survey:
     version = await archive.index.version(path)
-    kinds: Counter[tuple[str, bool]] = Counter()
-    held: list[StoredInstance] = []
+    kinds: Counter[Kind] = Counter()
+    held: list[tuple[StoredInstance, Kind]] = []
     last_modified = 0.0
-    async for chunk in await archive.index.instances(path):
-        kinds.update((instance.transfer_syntax_uid, bool(instance.pixel_tag)) for instance in chunk)
-        last_modified = max(last_modified, max(instance.stored_at for instance in chunk))
+    async for instance, kind in _instances(archive, path, certain=certain):
+        kinds[kind] += 1
+        last_modified = max(last_modified, instance.stored_at)
         if kinds.total() <= HELD:
-            held.extend(chunk)
+            held.append((instance, kind))
         else:
             held.clear()
-    return _Survey(kinds, held, last_modified, version)
+    return _Survey(kinds, certain, held, last_modified, version)
 
 
-async def _again(archive: Archive, path: ResourcePath) -> AsyncIterator[StoredInstance]:
+async def _instances(
+    archive: Archive, path: ResourcePath, *, certain: bool
+) -> AsyncIterator[tuple[StoredInstance, Kind]]:
+    if certain:
+        async for documents in await archive.index.documents(path):
+            for instance, document in documents:
+                conversions = conversion.convertible(archive, instance, orjson.loads(document))
+                yield instance, (instance.transfer_syntax_uid, conversions)
+        return
     async for chunk in await archive.index.instances(path):
         for instance in chunk:
-            yield instance
+            yield instance, (instance.transfer_syntax_uid, conversion.possible(instance))
 
 
 # What can be made of it
 
 
-def _pixels_apart(stored_uid: str) -> tuple[str, ...]:
-    """Without pixel data, a data set of a compressed syntax is one of Explicit VR Little Endian."""
-    syntax = transfer_syntaxes.get(stored_uid)
-    return (EXPLICIT_VR_LITTLE_ENDIAN,) if syntax.encapsulated else convertible_natively(stored_uid)
+def _offers(kind: Kind, *, single: bool = False) -> tuple[Offer, ...]:
+    uid, conversions = kind
+    return (*instance_offers((uid,), conversion.giving(conversions), single=single), *bulkdata_offers(None))
 
 
-def _offers(transfer_syntax_uid: str, has_pixels: bool, *, single: bool = False) -> tuple[Offer, ...]:
-    targets: Targets = convertible_natively if has_pixels else _pixels_apart
-    return (*instance_offers((transfer_syntax_uid,), targets, single=single), *bulkdata_offers(None))
-
-
-def _take(choice: Choice, kind: tuple[str, bool]) -> Offer | None:
-    return for_instance(choice, _offers(*kind))
+def _negotiate(
+    archive: Archive, request: Request, survey: _Survey
+) -> tuple[tuple[Offer, ...], Choice, dict[Kind, Offer | None]]:
+    """What there is to choose from, the choice, and what it comes to for each kind."""
+    by_kind = {kind: _offers(kind) for kind in survey.kinds}
+    offers = tuple(dict.fromkeys(offer for offered in by_kind.values() for offer in offered))
+    choice = representation.negotiate(archive, request, offers)
+    return offers, choice, {kind: for_instance(choice, offered) for kind, offered in by_kind.items()}
 
 
 def _variant(request: Request) -> str:
     return representation.variant(request.headers.get("accept", ""), request.query)
 
 
-def _measure(boundary: str, survey: _Survey, chosen: dict[tuple[str, bool], Offer | None], base_url: str) -> int | None:
+def _measure(boundary: str, survey: _Survey, chosen: dict[Kind, Offer | None], base_url: str) -> int | None:
     """Content-Length, where every part goes out as it is stored."""
     parts = []
-    for instance in survey.held:
-        offer = chosen[instance.transfer_syntax_uid, bool(instance.pixel_tag)]
+    for instance, kind in survey.held:
+        offer = chosen[kind]
         if offer is not None:
-            if not _as_stored(instance, offer):
+            if not encoding.is_as_stored(instance, offer):
                 return None
-            parts.append(_stored(None, instance, offer, f"{base_url}/{instance.path}"))
+            parts.append(encoding.as_it_is(None, instance, offer, f"{base_url}/{instance.path}"))
     return representation.measure(boundary, parts) if parts else None
 
 
 async def _parts(
-    archive: Archive,
-    instances: Sequence[StoredInstance] | AsyncIterator[StoredInstance],
-    chosen: dict[tuple[str, bool], Offer | None],
-    base_url: str,
+    archive: Archive, path: ResourcePath, survey: _Survey, chosen: dict[Kind, Offer | None], base_url: str
 ) -> AsyncIterator[Representation]:
-    if isinstance(instances, Sequence):
-        instances = representation.iterate(instances)
-    async for instance in instances:
-        offer = chosen.get((instance.transfer_syntax_uid, bool(instance.pixel_tag)))
+    instances = (
+        representation.iterate(survey.held) if survey.held else _instances(archive, path, certain=survey.certain)
+    )
+    async for instance, kind in instances:
+        offer = chosen.get(kind)
         if offer is not None:
-            yield await encode(archive, instance, offer, f"{base_url}/{instance.path}")
+            yield await _encode(archive, instance, offer, f"{base_url}/{instance.path}")
 
 
-# One Instance
-
-
-def _as_stored(instance: StoredInstance, offer: Offer) -> bool:
-    return instance.has_preamble and offer.transfer_syntax_uid == instance.transfer_syntax_uid
-
-
-async def encode(archive: Archive, instance: StoredInstance, offer: Offer, location: str) -> Representation:
-    """One Instance as a PS3.10 file in the Transfer Syntax of the offer.
-
-    Raises
-    ------
-    Damaged
-        The stored bytes are missing.
-    NoAcceptableRepresentation
-        They can not be converted.
-    """
-    if _as_stored(instance, offer):
-        return _stored(archive, instance, offer, location)
+async def _encode(archive: Archive, instance: StoredInstance, offer: Offer, location: str) -> Representation:
     try:
-        return await _encoded(archive, instance, offer, location)
-    except ResourceNotFound as error:
-        raise Damaged(error.message) from error
-
-
-async def _encoded(archive: Archive, instance: StoredInstance, offer: Offer, location: str) -> Representation:
-    """With File Meta Information of our own, and where need be converted."""
-    uid = offer.transfer_syntax_uid or instance.transfer_syntax_uid
-    prefix = bytes(await archive.blobs.read_bytes(instance.key, ByteRange(0, instance.dataset_offset)))
-    meta = file_meta.write(
-        file_meta.read(prefix),
-        transfer_syntax_uid=uid,
-        sop_class_uid=instance.sop_class_uid,
-        sop_instance_uid=instance.path.sop_instance_uid or "",
-    )
-    stored = transfer_syntaxes.get(instance.transfer_syntax_uid)
-    if stored.deflated and uid != stored.uid:
-        return Representation(offer.content_type, location, None, lambda _: _inflated(archive, instance, meta))
-    if uid == stored.uid or not (stored.implicit_vr or stored.big_endian):
-        data_set = ByteRange(instance.dataset_offset, instance.size - instance.dataset_offset)
-        plan = Plan((meta, Span(data_set.offset, data_set.length)), len(meta) + data_set.length)
-    else:
-        converted = await asyncio.to_thread(_convert, archive, instance)
-        plan = Plan((meta, *converted.pieces), len(meta) + converted.length)
-    return Representation(
-        offer.content_type, location, plan.length, lambda part: _carry_out(archive, instance, plan, part)
-    )
-
-
-def _stored(archive: Archive | None, instance: StoredInstance, offer: Offer, location: str) -> Representation:
-    def read(part: ByteRange | None) -> AsyncIterator[Chunk]:
-        assert archive is not None
-        return _file(archive, instance, part)
-
-    return Representation(offer.content_type, location, instance.size, read)
-
-
-async def _file(archive: Archive, instance: StoredInstance, part: ByteRange | None) -> AsyncIterator[Chunk]:
-    """The file as it is stored, its preamble as it may go out."""
-    preamble = b""
-    if part is None:
-        part = ByteRange(0, instance.size)
-    elif part.offset < file_meta.PREAMBLE:
-        preamble = bytes(await archive.blobs.read_bytes(instance.key, ByteRange(0, file_meta.PREAMBLE)))
-    at = part.offset
-    chunks = archive.blobs.read(instance.key, part)
-    try:
-        async for chunk in chunks:
-            if at < file_meta.PREAMBLE:
-                chunk = _blanked(chunk, at, preamble)
-            at += len(chunk)
-            yield chunk
-    finally:
-        await representation.close(chunks)
-
-
-def _blanked(chunk: Chunk, at: int, preamble: bytes) -> Chunk:
-    """A chunk that holds some of the preamble; the first chunk of a file holds all of it."""
-    preamble = preamble or bytes(chunk[: file_meta.PREAMBLE])
-    allowed = file_meta.blanked(preamble)
-    if allowed == preamble:
-        return chunk
-    return allowed[at : at + len(chunk)] + bytes(chunk[file_meta.PREAMBLE - at :])
-
-
-def _convert(archive: Archive, instance: StoredInstance) -> Plan:
-    opened = archive.blobs.open(instance.key)
-    try:
-        return convert(opened, instance.dataset_offset, instance.transfer_syntax_uid)
-    except CannotUnderstand as error:
-        raise NoAcceptableRepresentation(
-            f"{instance.path} can not be converted to Explicit VR Little Endian: {error.message}"
-        ) from error
-    finally:
-        opened.close()
-
-
-async def _inflated(archive: Archive, instance: StoredInstance, meta: bytes) -> AsyncIterator[Chunk]:
-    yield meta
-    async for chunk in plain.inflated(archive, instance, None):
-        yield chunk
-
-
-async def _carry_out(
-    archive: Archive, instance: StoredInstance, plan: Plan, part: ByteRange | None
-) -> AsyncIterator[Chunk]:
-    """The bytes of a plan, or a part of them."""
-    part = part or ByteRange(0, plan.length)
-    at = 0
-    for piece in plan.pieces:
-        if isinstance(piece, bytes):
-            chunk = representation.cut(piece, at, part)
-            if chunk:
-                yield chunk
-            at += len(piece)
-            continue
-        start, end = max(part.offset - at, 0), min(part.end - at, piece.length)
-        if start < end:
-            wanted = ByteRange(start, end - start)
-            if piece.word == 1:
-                chunks = archive.blobs.read(instance.key, ByteRange(piece.offset + start, wanted.length))
-            else:
-                value = plain.Value((ByteRange(piece.offset, piece.length),), piece.word)
-                chunks = plain.read(archive, instance, value, wanted)
-            async for chunk in chunks:
-                yield chunk
-        at += piece.length
+        return await encoding.encode(archive, instance, offer, location)
+    except NoAcceptableRepresentation as error:
+        stored = instance.transfer_syntax_uid
+        if stored in media_types.NEVER_SENT or not instance.has_preamble:
+            raise
+        log.warning("sent as stored", sop_instance_uid=instance.path.sop_instance_uid, reason=error.message)
+        return encoding.as_it_is(archive, instance, Offer(DICOM, offer.multipart, stored, True), location)
 
 
 _STATUSES = frozenset({200, 206, 304, 400, 404, 406, 410, 412, 413, 416})

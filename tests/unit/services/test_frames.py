@@ -30,7 +30,8 @@ from pydicom.uid import (
 from archives import BASE, Given, compressed, opened
 from dicom_files import ct, part10
 from skiagraph.errors import BadRequest
-from skiagraph.services.frames import parse, shifted
+from skiagraph.services.frames import parse
+from skiagraph.services.stored_frames import shifted
 
 ENCAPSULATED_UNCOMPRESSED = "1.2.840.10008.1.2.1.98"
 OCTETS = 'multipart/related; type="application/octet-stream"'
