@@ -264,7 +264,8 @@ class Edge:
             observe.access.error("failed", transaction=name, request_id=request_id, exc_info=error)
         status = codes(error).http
         response = error_response(error, status, headers.get("accept"), request_id)
-        if incoming.received or "expect" not in headers:
+        waits = "expect" in headers and not incoming.received
+        if not waits and not isinstance(error, RequestTimeout):
             await incoming.drain()
         await outgoing.answer(response, always, method)
 

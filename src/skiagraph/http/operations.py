@@ -16,7 +16,7 @@ from skiagraph.services.archive import Archive
 _STYLE = (
     "body{font:1rem/1.6 system-ui,sans-serif;max-width:46rem;margin:3rem auto;padding:0 1rem;color:#1d2733;"
     "background:#fbfcfd}code,pre{background:#eef2f5;border-radius:4px;padding:.1rem .3rem}pre{padding:1rem;"
-    "overflow:auto}a{color:#0b5a8a}h1{font-weight:600}@media(prefers-color-scheme:dark){body{background:#12171c;"
+    "white-space:pre-wrap;overflow-wrap:anywhere}a{color:#0b5a8a}h1{font-weight:600}@media(prefers-color-scheme:dark){body{background:#12171c;"
     "color:#dde4ea}code,pre{background:#1e262d}a{color:#7fc4ee}}"
 )
 
