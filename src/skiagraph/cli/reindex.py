@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Generator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +20,7 @@ from skiagraph.cli.verify import existing
 
 if TYPE_CHECKING:
     from skiagraph.blobs.base import BlobStore
-    from skiagraph.index.base import InstanceIndex
+    from skiagraph.index.base import InstanceIndex, StoredInstance
     from skiagraph.services.maintenance import Progress, Rebuilt
     from skiagraph.settings import Settings
 
@@ -29,6 +31,10 @@ def reindex(data: Data = None, config: Config = None) -> None:
     For when the index is lost or damaged, or `bulkdata_threshold` or `default_character_set` changed: both act when
     an instance is indexed. The new index is made beside the old one and takes its place when it is complete. The
     server must not run.
+
+    Each blob is compared with the digests that the old index has, where there is one that can be read. What has
+    changed since it was stored is listed, and makes the exit code 1. It is indexed as it is now, but keeps its old
+    digests: `verify` goes on calling it corrupt.
 
     What the blobs do not know is lost: which instances were deleted. The server will answer 404 for them, no longer
     410. Their bytes are gone in either case.
@@ -55,6 +61,18 @@ def reindex(data: Data = None, config: Config = None) -> None:
         out.print(f"{plural(len(result.failures), 'blob')} could not be indexed and stay as they are:")
         for key, why in result.failures:
             out.print(f"    {key}: {why}", markup=False, soft_wrap=True)
+    if result.changed:
+        have = "has changed since it was" if len(result.changed) == 1 else "have changed since they were"
+        out.print(f"{plural(len(result.changed), 'blob')} {have} stored:")
+        for key, where in result.changed:
+            out.print(f"    {key}  {where}", markup=False, soft_wrap=True)
+    if result.unknown:
+        out.print(
+            f"{plural(result.unknown, 'blob')} could not be compared with what was stored,"
+            " as the old index does not have digests of them.",
+            soft_wrap=True,
+        )
+    if result.failures or result.changed:
         raise typer.Exit(FAILED)
 
 
@@ -84,7 +102,8 @@ def rebuild(settings: Settings, blobs: BlobStore, path: Path) -> Rebuilt:
             def on_progress(done: Progress) -> None:
                 display.update(task, completed=done.blobs)
 
-            result = maintenance.reindex(_Holdings(settings, blobs, index), index, on_progress)
+            with closing(entries_of(path)) as old:
+                result = maintenance.reindex(_Holdings(settings, blobs, index), index, on_progress, old=old)
     except BaseException:
         index.close()
         remove_fresh(fresh)
@@ -93,6 +112,28 @@ def rebuild(settings: Settings, blobs: BlobStore, path: Path) -> Rebuilt:
     swap(fresh, path)
     remove_fresh(fresh)
     return result
+
+
+def entries_of(path: Path) -> Generator[StoredInstance]:
+    """Yield what an index has, by key, as far as it can be read; nothing where there is none.
+
+    However it is damaged, that is no reason not to make a new one: what is missing is told by what it leads to.
+    """
+    from skiagraph.index.sql import SqlIndex
+
+    if not path.exists():
+        return
+    try:
+        index = SqlIndex.open(path, durable=False)
+    except Exception:
+        return
+    try:
+        for chunk in index.entries():
+            yield from chunk
+    except Exception:
+        return
+    finally:
+        index.close()
 
 
 def files(path: Path) -> tuple[Path, ...]:

@@ -1,13 +1,14 @@
 """Keeping index and blobs true to each other: verify, repair, reindex.
 
-The blobs are the archive; the index is made from them and can be made again. Deletions are the one thing that
-only the index knows: an index made anew answers 404 where the old one answered 410.
+The blobs are the archive; the index is made from them and can be made again. Two things only the index knows.
+Deletions: an index made anew answers 404 where the old one answered 410. And the digests taken at store: they are
+carried over from the old index, where there is one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
 from skiagraph.blobs.base import BlobStore, Opened
@@ -255,21 +256,43 @@ class Rebuilt:
     """Blobs that gave way to a later one under the same SOP Instance UID."""
     failures: list[tuple[str, str]] = field(default_factory=list)
     """Keys of blobs that could not be read, and why."""
+    changed: list[tuple[str, ResourcePath]] = field(default_factory=list)
+    """Keys of blobs that are not what was stored, by the digests of the old index, and what they hold now."""
+    unknown: int = 0
+    """Blobs that could be read, but for which there was no digest to compare them with."""
 
 
-def reindex(holdings: Holdings, target: InstanceIndex, on_progress: OnProgress = _silent) -> Rebuilt:
+def reindex(
+    holdings: Holdings,
+    target: InstanceIndex,
+    on_progress: OnProgress = _silent,
+    *,
+    old: Iterable[StoredInstance] = (),
+) -> Rebuilt:
     """Fill an empty index from the blobs alone.
 
     In the order of keys, which is that of time: where blobs share a SOP Instance UID, the later one counts, as it
     could only come when the earlier was to be replaced. Nobody else may write meanwhile. Blocks.
+
+    `old`: what the index before has, ordered by key. What has changed since it was stored keeps its first digests,
+    so that `verify` goes on reporting it.
     """
     result = Rebuilt()
     progress = Progress()
     batch: list[tuple[str, Any]] = []
+    entries = iter(old)
+    before = next(entries, None)
     for key in holdings.blobs.keys():  # noqa: SIM118 - a BlobStore is no mapping
+        while before is not None and before.key < key:
+            before = next(entries, None)
         try:
             new = read_blob(holdings, key)
-            identify(new.header, None)
+            path = identify(new.header, None)
+            if before is None or before.key != key:
+                result.unknown += 1
+            elif not _same_bytes(holdings.blobs, new, before):
+                result.changed.append((key, path))
+                new = replace(new, prefix_digest=before.prefix_digest, dataset_digest=before.dataset_digest)
             batch.append((key, target.prepare(new)))
             progress.size += new.size
         except (ArchiveError, OSError) as error:
@@ -281,6 +304,22 @@ def reindex(holdings: Holdings, target: InstanceIndex, on_progress: OnProgress =
             batch = []
     _add(target, batch, result)
     return result
+
+
+def _same_bytes(blobs: BlobStore, new: NewInstance, old: StoredInstance) -> bool:
+    """Whether a blob is what it was, by its digests."""
+    digests = old.prefix_digest, old.dataset_digest
+    if (new.prefix_digest, new.dataset_digest) == digests:
+        return True
+    if new.size != old.size or new.header.dataset_offset == old.dataset_offset:
+        return False
+    # The digests are of other parts of it
+    opened = blobs.open(new.key)
+    try:
+        found = digest(opened, old.dataset_offset)
+    finally:
+        opened.close()
+    return (found.prefix, found.dataset) == digests
 
 
 def _add(target: InstanceIndex, batch: Sequence[tuple[str, Any]], result: Rebuilt) -> None:

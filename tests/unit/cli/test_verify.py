@@ -96,6 +96,7 @@ def test_reindex_makes_the_index_anew(run: Run, data: Path, damage: bytes | None
     result = run("reindex", "--data", data)
     assert result.exit_code == 0, result.output
     assert "3 instances indexed." in result.output
+    assert "3 blobs could not be compared with what was stored, as the old index does not have" in result.output
     assert not list(data.glob("*.new*"))
     assert not (data / "index.sqlite-wal").exists()
     assert run("verify", "--data", data).exit_code == 0
@@ -110,8 +111,36 @@ def test_reindex_tells_what_it_could_not_index(run: Run, data: Path) -> None:
     assert bad.stem in result.output
 
 
+def test_reindex_tells_which_bytes_have_changed(run: Run, data: Path) -> None:
+    bad = blobs(data)[1]
+    content = bad.read_bytes()
+    bad.write_bytes(content[:-1] + b"\xff")
+    for _ in range(2):
+        result = run("reindex", "--data", data)
+        assert result.exit_code == 1
+        assert "3 instances indexed." in result.output
+        assert "1 blob has changed since it was stored" in result.output
+        assert f"    {bad.stem}  studies/2.25." in result.output
+        result = run("verify", "--data", data)
+        assert result.exit_code == 1
+        assert f"corrupt  {bad.stem}" in result.output
+    bad.write_bytes(content)
+    assert run("verify", "--data", data).exit_code == 0
+    assert run("reindex", "--data", data).exit_code == 0
+
+
+def test_reindex_tells_what_it_could_not_compare(run: Run, data: Path) -> None:
+    result = run("reindex", "--data", data)
+    assert "compared" not in result.output
+    with (data / "index.sqlite").open("r+b") as file:
+        file.truncate(file.seek(0, 2) // 2)
+    result = run("reindex", "--data", data)
+    assert result.exit_code == 0, result.output
+    assert "3 blobs could not be compared" in result.output
+
+
 def test_a_reindex_that_fails_leaves_the_old_index(run: Run, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("skiagraph.services.maintenance.reindex", fail)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from blake3 import blake3
 
 from archives import Given, opened
 from dicom_files import ct, part10
@@ -261,6 +262,65 @@ def test_more_than_one_batch(given: Given, fresh: SqlIndex, monkeypatch: pytest.
     given.store(*(part10(ct()) for _ in range(5)))
     assert reindex(given.archive, fresh).added == 5
     assert len(all_of(fresh)) == 5
+
+
+def flip(path: Path, at: int) -> None:
+    data = bytearray(path.read_bytes())
+    data[at] ^= 1
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("at", [0, -1], ids=["before the data set", "in the data set"])
+def test_an_index_made_anew_remembers_what_the_bytes_were(
+    given: Given, entries: list[StoredInstance], fresh: SqlIndex, tmp_path: Path, at: int
+) -> None:
+    """Else nobody would ever hear again that the bytes have changed."""
+    changed = entries[1]
+    flip(blob(given, changed), at)
+    found = list(verify(given.archive))
+    assert [finding.key for finding in found] == [changed.key]
+    result = reindex(given.archive, fresh, old=all_of(given.archive.index))
+    assert (result.added, result.changed, result.unknown) == (4, [(changed.key, changed.path)], 0)
+    holdings = Holdings(given.archive.settings, given.archive.blobs, fresh)
+    assert list(verify(holdings)) == found
+    again = SqlIndex.open(tmp_path / "again.sqlite", durable=False)
+    assert reindex(given.archive, again, old=all_of(fresh)).changed == result.changed
+    again.close()
+    flip(blob(given, changed), at)
+    assert list(verify(holdings)) == []
+
+
+def test_other_sizes_are_other_bytes(given: Given, entries: list[StoredInstance], fresh: SqlIndex) -> None:
+    changed = entries[2]
+    blob(given, changed).write_bytes(blob(given, changed).read_bytes() + part10(ct())[-10:])
+    result = reindex(given.archive, fresh, old=all_of(given.archive.index))
+    assert [key for key, _ in result.changed] == [changed.key]
+    size = blob(given, changed).stat().st_size
+    assert asyncio.run(fresh.locate(changed.path)).size == size, "what is sent has to fit"
+    (finding,) = verify(Holdings(given.archive.settings, given.archive.blobs, fresh))
+    assert (finding.kind, finding.key) == ("corrupt", changed.key)
+
+
+def test_where_the_data_set_begins_may_be_told_otherwise(
+    given: Given, entries: list[StoredInstance], fresh: SqlIndex
+) -> None:
+    """A newer reader may draw the line elsewhere: the bytes are the same."""
+
+    def moved(entry: StoredInstance) -> StoredInstance:
+        data = blob(given, entry).read_bytes()
+        offset = entry.dataset_offset + 8
+        digests = blake3(data[:offset]).digest(), blake3(data[offset:]).digest()
+        return replace(entry, dataset_offset=offset, prefix_digest=digests[0], dataset_digest=digests[1])
+
+    old = [moved(entry) for entry in all_of(given.archive.index)]
+    assert reindex(given.archive, fresh, old=old).changed == []
+    assert list(map(without_id, all_of(fresh))) == list(map(without_id, all_of(given.archive.index)))
+
+
+def test_what_the_old_index_does_not_know_is_counted(given: Given, fresh: SqlIndex) -> None:
+    first, _, last = given.store(*(part10(ct()) for _ in range(3)))
+    result = reindex(given.archive, fresh, old=[replace(first, key="0"), first, replace(last, key="z")])
+    assert (result.added, result.changed, result.unknown) == (3, [], 2)
 
 
 def test_deletions_are_forgotten(given: Given, entries: list[StoredInstance], fresh: SqlIndex) -> None:
