@@ -123,20 +123,26 @@ def _collect_rarely() -> None:
     gc.set_threshold(20_000, 20, 20)
 
 
-def asgi(settings: Settings, *, several_processes: bool = False) -> Any:
-    """Return the ASGI application with everything open."""
+def asgi(settings: Settings, *, parent: int | None = None) -> Any:
+    """Return the ASGI application with everything open.
+
+    Parameters
+    ----------
+    parent
+        Process that started this one as one of several workers.
+    """
     # Imported here: the command line needs no web framework.
     from skiagraph.http import observe
     from skiagraph.http.asgi import Edge
     from skiagraph.http.operations import operations
     from skiagraph.http.router import Router
 
-    if several_processes:
-        _end_with_parent()
+    if parent is not None:
+        _end_with_parent(parent)
     _reuse_memory()
     observe.configure_logging(settings.log_format, settings.log_level)
     archive = open_archive(settings)
-    edge = Edge(archive, Router(TRANSACTIONS), operations(archive, several_processes=several_processes))
+    edge = Edge(archive, Router(TRANSACTIONS), operations(archive, several_processes=parent is not None))
     _collect_rarely()
     return edge
 
@@ -194,13 +200,15 @@ def check_port(settings: Settings) -> None:
             ) from error
 
 
-def _end_with_parent() -> None:
+def _end_with_parent(parent: int) -> None:
     """Have the kernel end this worker when the process that started it dies, even by kill -9."""
     try:
         prctl = ctypes.CDLL(None).prctl
     except (OSError, AttributeError):
         return
     prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:  # it died before we could ask
+        raise SystemExit(1)
 
 
 @contextmanager
@@ -252,7 +260,7 @@ def serve(settings: Settings, *, on_ready: Callable[[], None] | None = None) -> 
         )
         if on_ready is not None:
             _when_ready(settings, on_ready)
-        server.serve(target_loader=functools.partial(asgi, settings, several_processes=True), wrap_loader=False)
+        server.serve(target_loader=functools.partial(asgi, settings, parent=os.getpid()), wrap_loader=False)
 
 
 def _when_ready(settings: Settings, then: Callable[[], None]) -> None:
