@@ -224,10 +224,8 @@ async def _all(archive: Archive, request: Request, path: ResourcePath, parts: Pa
     """
     token = await archive.index.version(path)
     pixels: dict[tuple[str, conversion.Conversions], int] = {}
-    last_modified = 0.0
     async for chunk in await archive.index.instances(path):
         for instance in chunk:
-            last_modified = max(last_modified, instance.stored_at)
             if instance.pixel_tag:
                 kind = instance.transfer_syntax_uid, conversion.possible(instance, bare=True)
                 pixels[kind] = pixels.get(kind, 0) + 1
@@ -242,7 +240,7 @@ async def _all(archive: Archive, request: Request, path: ResourcePath, parts: Pa
     if any(conversion.in_doubt(_take(*kind, choice)) for kind in pixels):
         pixels = await _certain(archive, path)
     details = representation.variant(request.headers.get("accept", ""), request.query, str(others))
-    version = Version(entity_tag(f"{token}-{details}", weak=True), last_modified)
+    version = Version(entity_tag(f"{token}-{details}", weak=True))
     unchanged = representation.not_modified(request, version)
     if unchanged is not None:
         return unchanged

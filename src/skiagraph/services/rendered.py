@@ -229,17 +229,15 @@ def _animation(
 async def _instances(archive: Archive, request: Request, path: ResourcePath, asked: RenderingQuery) -> Response:
     token = await archive.index.version(path)
     kinds: Counter[str | None] = Counter()
-    last_modified = 0.0
     async for chunk in await archive.index.instances(path):
         for instance in chunk:
-            last_modified = max(last_modified, instance.stored_at)
             kinds[await _kind(archive, instance)] += 1
     offers = tuple(dict.fromkeys(offer for kind in kinds for offer in _offers(kind)))
     if not offers:
         raise NoAcceptableRepresentation("None of the Instances can be rendered: there is no image among them.")
     choice = negotiate(archive, request, offers)
     details = variant(request.headers.get("accept", ""), query.accept(request.query), asked)
-    version = Version(entity_tag(f"{token}-{details}", weak=True), last_modified)
+    version = Version(entity_tag(f"{token}-{details}", weak=True))
     unchanged = representation.not_modified(request, version)
     if unchanged is not None:
         return unchanged

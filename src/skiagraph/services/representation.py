@@ -186,7 +186,11 @@ async def multipart(
     if first is None:
         raise NothingToSend(missing)
     root = first.content_type.partition(";")[0]
-    headers = [("content-type", multipart_writer.content_type(root, boundary)), *version.headers()]
+    headers = [
+        ("content-type", multipart_writer.content_type(root, boundary)),
+        ("content-location", request.base_url + request.path.rstrip("/")),
+        *version.headers(),
+    ]
     if warning is not None:
         headers.append(("warning", f"299 {request.base_url}: {warning}"))
     body = await _body(request, _stream(boundary, before(first, parts)), length)

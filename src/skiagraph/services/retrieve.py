@@ -81,7 +81,6 @@ async def _retrieve_instances(archive: Archive, request: Request, path: Resource
         return await bulkdata.everything(archive, request, path)
     version = Version(
         entity_tag(f"{survey.version}-{_variant(request)}", weak=True),  # each answer has a boundary of its own
-        survey.last_modified,
     )
     unchanged = representation.not_modified(request, version)
     if unchanged is not None:
@@ -120,7 +119,6 @@ class _Survey:
     """The kinds are what a look at the metadata says."""
     held: list[tuple[StoredInstance, Kind]]
     """All of them; empty when there are too many to hold."""
-    last_modified: float
     version: str
 
 
@@ -128,15 +126,13 @@ async def _survey(archive: Archive, path: ResourcePath, *, certain: bool) -> _Su
     version = await archive.index.version(path)
     kinds: Counter[Kind] = Counter()
     held: list[tuple[StoredInstance, Kind]] = []
-    last_modified = 0.0
     async for instance, kind in _instances(archive, path, certain=certain):
         kinds[kind] += 1
-        last_modified = max(last_modified, instance.stored_at)
         if kinds.total() <= HELD:
             held.append((instance, kind))
         else:
             held.clear()
-    return _Survey(kinds, certain, held, last_modified, version)
+    return _Survey(kinds, certain, held, version)
 
 
 async def _instances(
