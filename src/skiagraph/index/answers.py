@@ -201,11 +201,9 @@ def _piece(level: Level, attributes: Attributes, tags: Iterable[str]) -> bytes:
     for tag in tags:
         element = attributes.get(tag)
         if element is not None and ("Value" in element or "InlineBinary" in element):
-            found[tag] = element
+            found[tag] = element if element["vr"] != "SQ" else without_bulk({tag: element})[tag]
         elif _KEYS[level][tag].type != "C":
             found[tag] = {"vr": _KEYS[level][tag].vr}
-    if any(element["vr"] == "SQ" for element in found.values()):
-        found = without_bulk(found)
     return dicom_json.encode(found)[1:-1]
 
 
