@@ -201,12 +201,15 @@ def check_port(settings: Settings) -> None:
 
 
 def _end_with_parent(parent: int) -> None:
-    """Have the kernel end this worker when the process that started it dies, even by kill -9."""
+    """Have the kernel end this worker when the process that started it dies, even by kill -9.
+
+    Nobody could stop or replace it any more. A softer signal could be lost while the worker starts.
+    """
     try:
         prctl = ctypes.CDLL(None).prctl
     except (OSError, AttributeError):
         return
-    prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it died before we could ask
         raise SystemExit(1)
 
