@@ -22,6 +22,7 @@ import structlog
 
 from skiagraph.errors import NoAcceptableRepresentation, ResourceNotFound
 from skiagraph.index.base import StoredInstance
+from skiagraph.pixels.image import BadPixels
 from skiagraph.services import conversion, plain, representation, stored_frames
 from skiagraph.services.archive import Archive
 from skiagraph.services.representation import Representation, Version
@@ -93,10 +94,17 @@ async def _pixel_data_of(archive: Archive, request: Request, instance: StoredIns
     unchanged = representation.not_modified(request, version)
     if unchanged is not None:
         return unchanged
-    parts = _represent(archive, instance, choice.offer, representation.url(request, instance.path))
+    url = representation.url(request, instance.path)
+    parts = _represent(archive, instance, choice.offer, url)
+    try:
+        part = await anext(parts)
+    except BadPixels as error:
+        choice = conversion.among_stored(archive, request, error, _offers(instance, ()))
+        version = representation.version_of(instance, choice.offer, PIXEL_DATA)
+        parts = _represent(archive, instance, choice.offer, url)
+        part = await anext(parts)
     if not _is_one(instance, choice.offer):
-        return await representation.multipart(request, parts, version)
-    part = await anext(parts)
+        return await representation.multipart(request, representation.before(part, parts), version)
     if choice.multipart:
         return await representation.multipart(request, [part], version)
     return await representation.single(request, part, version)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, TypeAlias
 
+from skiagraph.errors import NoAcceptableRepresentation
 from skiagraph.index.base import StoredInstance
 from skiagraph.pixels import transcode
 from skiagraph.pixels.image import BadPixels, ImageParams
@@ -29,8 +30,8 @@ from skiagraph.standard.transfer_syntaxes import (
     EXPLICIT_VR_LITTLE_ENDIAN,
 )
 from skiagraph.values import Attributes, ByteRange
-from skiagraph.wire.accept import Offer, Targets, convertible_natively
-from skiagraph.wire.message import Chunk
+from skiagraph.wire.accept import Choice, Offer, Targets, convertible_natively
+from skiagraph.wire.message import Chunk, Request
 
 Conversions: TypeAlias = tuple[str, ...]
 """Transfer Syntaxes that an Instance can be converted to, best first."""
@@ -121,6 +122,20 @@ def in_doubt(offer: Offer | None) -> bool:
 def giving(conversions: Conversions) -> Targets:
     """The conversions as negotiation asks for them; the same function for the same ones."""
     return lambda _: conversions
+
+
+def among_stored(archive: Archive, request: Request, error: BadPixels, offers: tuple[Offer, ...]) -> Choice:
+    """Choose again, among what needs no conversion, where it turned out that the pixels are damaged.
+
+    Raises
+    ------
+    BadPixels
+        Nothing of it is acceptable: the error, with what can be had.
+    """
+    try:
+        return representation.negotiate(archive, request, offers)
+    except NoAcceptableRepresentation as refused:
+        raise BadPixels(error.message, details=refused.details) from error
 
 
 def is_stored(instance: StoredInstance, offer: Offer) -> bool:

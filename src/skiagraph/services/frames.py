@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 from skiagraph.errors import BadRequest, NoAcceptableRepresentation, ResourceNotFound
 from skiagraph.index.base import StoredInstance
+from skiagraph.pixels.image import BadPixels
 from skiagraph.services import conversion, representation
 from skiagraph.services.archive import Archive
 from skiagraph.services.stored_frames import represent as represent  # of frames as they are stored
@@ -42,8 +43,15 @@ async def retrieve(archive: Archive, request: Request) -> Response:
     unchanged = representation.not_modified(request, version)
     if unchanged is not None:
         return unchanged
-    make = represent if conversion.is_stored(instance, choice.offer) else conversion.represent
-    parts = await make(archive, instance, numbers, choice.offer, url)
+    if conversion.is_stored(instance, choice.offer):
+        parts = await represent(archive, instance, numbers, choice.offer, url)
+    else:
+        try:
+            parts = await conversion.represent(archive, instance, numbers, choice.offer, url)
+        except BadPixels as error:
+            choice = conversion.among_stored(archive, request, error, _offers(instance, (), single=one))
+            version = representation.version_of(instance, choice.offer, request.parameters["frames"])
+            parts = await represent(archive, instance, numbers, choice.offer, url)
     if choice.multipart:
         return await representation.multipart(request, parts, version)
     return await representation.single(request, parts[0], version)

@@ -21,6 +21,7 @@ import structlog
 
 from skiagraph.errors import NoAcceptableRepresentation
 from skiagraph.index.base import StoredInstance
+from skiagraph.pixels.image import BadPixels
 from skiagraph.services import bulkdata, conversion, encoding, representation
 from skiagraph.services.archive import Archive
 from skiagraph.services.conversion import Conversions
@@ -29,7 +30,14 @@ from skiagraph.standard import media_types
 from skiagraph.standard.media_types import DICOM
 from skiagraph.values import Level, ResourcePath
 from skiagraph.wire import multipart_writer
-from skiagraph.wire.accept import Choice, Offer, bulkdata_offers, for_instance, instance_offers
+from skiagraph.wire.accept import (
+    Choice,
+    Offer,
+    bulkdata_offers,
+    convertible_natively,
+    for_instance,
+    instance_offers,
+)
 from skiagraph.wire.conditional import entity_tag
 from skiagraph.wire.message import Request, Response
 from skiagraph.wire.transaction import Transaction
@@ -65,7 +73,13 @@ async def _retrieve_instance(archive: Archive, request: Request, path: ResourceP
     unchanged = representation.not_modified(request, version)
     if unchanged is not None:
         return unchanged
-    encoded = await encoding.encode(archive, instance, choice.offer, representation.url(request, path))
+    try:
+        encoded = await encoding.encode(archive, instance, choice.offer, representation.url(request, path))
+    except BadPixels as error:
+        natively = tuple(to for to in conversion.possible(instance) if to in convertible_natively(uid))
+        choice = conversion.among_stored(archive, request, error, _offers((uid, natively), single=True))
+        version = representation.version_of(instance, choice.offer)
+        encoded = await encoding.encode(archive, instance, choice.offer, representation.url(request, path))
     if choice.multipart:
         return await representation.multipart(request, [encoded], version)
     return await representation.single(request, encoded, version)

@@ -27,6 +27,7 @@ ANY = f"{OCTETS}; transfer-syntax=*"
 SINGLE = "application/octet-stream"
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
 PROFILE = bytes(range(256)) * 8
+NOT_DECODED = "1.2.840.10008.1.2.4.92"  # JPEG 2000 Part 2, lossless
 STREAMS = [b"\xff\x4f\xff\x51 stream %d " % number for number in range(1, 4)]
 
 
@@ -262,9 +263,10 @@ def test_all_of_a_study_and_series(given: Given) -> None:
             *(f"{stored[1].path}/frames/{number}" for number in (1, 2, 3)),
         ]
         answer = given.get(f"studies/{study}/{resource}", OCTETS)
-        assert answer.status == 206, "Table 10.4.3-1: some of it"
-        assert answer.headers["warning"].startswith(f"299 {BASE}: the pixel data of 1 of 2")
-        assert len(answer.parts) == 1
+        assert answer.status == 200
+        assert [part.type for part in answer.parts] == ["application/octet-stream", *["image/jp2"] * 3], (
+            "what can not be decoded goes out as it is"
+        )
         assert len(given.get(f"studies/{study}/series/{series}/{resource}").parts) == 1
         assert given.get(f"studies/{study}/{resource}", SINGLE).status == 406
     other = stored[2].path
@@ -275,8 +277,19 @@ def test_all_of_a_study_and_series(given: Given) -> None:
     assert given.get(f"{other}/bulkdata").status == 404
 
 
+def test_some_can_not_be_sent(given: Given) -> None:
+    """Table 10.4.3-1."""
+    study = uid()
+    given.store(part10(ct(StudyInstanceUID=study)), compressed(STREAMS, NOT_DECODED, StudyInstanceUID=study))
+    for resource in ("pixeldata", "bulkdata"):
+        answer = given.get(f"studies/{study}/{resource}", OCTETS)
+        assert answer.status == 206
+        assert answer.headers["warning"].startswith(f"299 {BASE}: the pixel data of 1 of 2")
+        assert len(answer.parts) == 1
+
+
 def test_only_what_can_not_be_sent(given: Given) -> None:
-    (instance,) = given.store(compressed(STREAMS, JPEG2000Lossless))
+    (instance,) = given.store(compressed(STREAMS, NOT_DECODED))
     study = f"studies/{instance.path.study_instance_uid}"
     for path in (f"{study}/pixeldata", f"{study}/bulkdata", f"{instance.path}/bulkdata"):
         answer = given.get(path, OCTETS)

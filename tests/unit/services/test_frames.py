@@ -175,21 +175,23 @@ MULTIPART = 'multipart/related; type="{}"'
             JPEG2000Lossless,
             MULTIPART.format("image/jp2") + f"; transfer-syntax={JPEG2000}",
             None,
-            id="another syntax of the same type",
+            id="damaged, asked for in another syntax of the same type",
         ),
-        pytest.param(JPEG2000Lossless, OCTETS, None, id="needs decoding"),
-        pytest.param(JPEG2000Lossless, MULTIPART.format("image/jls"), None, id="needs transcoding"),
+        pytest.param(JPEG2000Lossless, OCTETS, None, id="damaged, needs decoding"),
+        pytest.param(JPEG2000Lossless, MULTIPART.format("image/jls"), None, id="damaged, needs transcoding"),
+        pytest.param("1.2.840.10008.1.2.4.92", OCTETS, None, id="no decoder"),
         pytest.param(
             JPEGLosslessSV1, MULTIPART.format("image/jpeg"), "image/jpeg", id="8.7.3-5 default of jpeg is .70"
         ),
         pytest.param(
             JPEGBaseline8Bit, MULTIPART.format("image/jpeg"), "image/jpeg", id="8.7.3.4 lossy is all there is"
         ),
-        pytest.param(JPEGBaseline8Bit, OCTETS, "image/jpeg", id="8.7.3.4 also for octet-stream"),
+        pytest.param(JPEGBaseline8Bit, OCTETS, "image/jpeg", id="8.7.3.4 damaged, also for octet-stream"),
         pytest.param(JPEGLSLossless, MULTIPART.format("image/x-jls"), "image/jls", id="obsolete name"),
         pytest.param(RLELossless, MULTIPART.format("image/x-dicom-rle"), "image/dicom-rle", id="obsolete name of RLE"),
         pytest.param(HTJ2KLossless, MULTIPART.format("image/jphc"), "image/jphc", id="HTJ2K"),
-        pytest.param(ExplicitVRLittleEndian, MULTIPART.format("image/jp2"), None, id="needs encoding"),
+        pytest.param(ExplicitVRLittleEndian, MULTIPART.format("image/jp2"), "image/jp2", id="encoded"),
+        pytest.param(ExplicitVRLittleEndian, MULTIPART.format("video/mp4"), None, id="no encoder"),
         pytest.param(ExplicitVRLittleEndian, ANY, "application/octet-stream", id="native"),
     ],
 )

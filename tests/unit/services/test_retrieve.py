@@ -9,6 +9,7 @@ import pydicom
 import pytest
 from pydicom.uid import (
     JPEG2000,
+    MPEG4HP41,
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
@@ -26,6 +27,7 @@ from skiagraph.standard import file_meta
 DICOM = 'multipart/related; type="application/dicom"'
 ANY = f"{DICOM}; transfer-syntax=*"
 SINGLE = "application/dicom"
+NOT_DECODED = "1.2.840.10008.1.2.4.92"  # JPEG 2000 Part 2, lossless
 FRAME = b"\xff\x4f\xff\x51 a code stream "
 
 
@@ -73,7 +75,8 @@ J2K, JPEG = JPEG2000Lossless, JPEGBaseline8Bit
     [
         pytest.param(ExplicitVRLittleEndian, SINGLE, ExplicitVRLittleEndian, id="8.7.3.5.2 the default"),
         pytest.param(ExplicitVRLittleEndian, f"{SINGLE}; transfer-syntax=*", ExplicitVRLittleEndian, id="any"),
-        pytest.param(ExplicitVRLittleEndian, f"{SINGLE}; transfer-syntax={J2K}", None, id="not compressed to order"),
+        pytest.param(ExplicitVRLittleEndian, f"{SINGLE}; transfer-syntax={J2K}", J2K, id="compressed to order"),
+        pytest.param(ExplicitVRLittleEndian, f"{SINGLE}; transfer-syntax={MPEG4HP41}", None, id="no encoder"),
         pytest.param(ImplicitVRLittleEndian, SINGLE, ExplicitVRLittleEndian, id="implicit is converted"),
         pytest.param(ImplicitVRLittleEndian, f"{SINGLE}; transfer-syntax=*", ExplicitVRLittleEndian, id="8.7.3 never"),
         pytest.param(
@@ -91,9 +94,11 @@ J2K, JPEG = JPEG2000Lossless, JPEGBaseline8Bit
         pytest.param(J2K, f"{SINGLE}; transfer-syntax=*", J2K, id="compressed as it is"),
         pytest.param(J2K, f"{SINGLE}; transfer-syntax={J2K}", J2K, id="compressed by name"),
         pytest.param(J2K, "*/*", J2K, id="design: as stored"),
-        pytest.param(J2K, SINGLE, None, id="lossless would have to be decoded"),
+        pytest.param(J2K, SINGLE, None, id="damaged, has to be decoded"),
         pytest.param(JPEG, SINGLE, JPEG, id="8.7.3.4 there is only the lossy form"),
-        pytest.param(JPEG, f"{SINGLE}; transfer-syntax={ExplicitVRLittleEndian}", None, id="lossy, but insisted"),
+        pytest.param(
+            JPEG, f"{SINGLE}; transfer-syntax={ExplicitVRLittleEndian}", None, id="damaged and lossy, but insisted"
+        ),
     ],
 )
 def test_transfer_syntax(given: Given, stored: str, accept: str, sent: str | None) -> None:
@@ -120,7 +125,7 @@ def test_transfer_syntax(given: Given, stored: str, accept: str, sent: str | Non
         result = read(body)
         assert result.file_meta.TransferSyntaxUID == sent, "§8.7.9: they agree"
         assert result.PatientName == "Zeta^Zachary"
-        assert len(result.PixelData) == 96
+        assert result["PixelData"].is_undefined_length if sent == J2K else len(result.PixelData) == 96
 
 
 def test_a_data_set_without_pixels_is_not_compressed(given: Given) -> None:
@@ -213,13 +218,27 @@ def test_syntax_is_chosen_instance_by_instance(given: Given) -> None:
 def test_some_can_not_be_sent(given: Given) -> None:
     """Table 10.4.3-1: 206 for some of the target, 406 for none."""
     study = uid()
-    given.store(part10(ct(StudyInstanceUID=study)), compressed([FRAME], RLELossless, StudyInstanceUID=study))
+    given.store(part10(ct(StudyInstanceUID=study)), compressed([FRAME], NOT_DECODED, StudyInstanceUID=study))
     answer = given.get(f"studies/{study}", DICOM)
     assert answer.status == 206
     assert answer.headers["warning"].startswith(f"299 {BASE}: 1 of 2 instances")
     assert len(answer.parts) == 1
-    assert given.get(f"studies/{study}", f"{DICOM}; transfer-syntax={JPEG2000}").status == 406
-    assert given.get(f"studies/{study}", f"{DICOM}; transfer-syntax={RLELossless}").status == 206
+    assert given.get(f"studies/{study}", f"{DICOM}; transfer-syntax={MPEG4HP41}").status == 406
+    assert given.get(f"studies/{study}", f"{DICOM}; transfer-syntax={NOT_DECODED}").status == 206
+
+
+def test_damaged_pixels_harm_no_neighbour(given: Given) -> None:
+    """What can not be decoded goes out as it is stored, and says so."""
+    study = uid()
+    damaged = compressed([FRAME], RLELossless, StudyInstanceUID=study, SeriesNumber=9)
+    given.store(part10(ct(StudyInstanceUID=study)), damaged)
+    answer = given.get(f"studies/{study}", DICOM)
+    assert answer.status == 200
+    assert [part.headers["content-type"].rpartition("=")[2] for part in answer.parts] == [
+        ExplicitVRLittleEndian,
+        RLELossless,
+    ]
+    assert answer.parts[1].body == damaged
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Final
 
+import numpy as np
 from numpy.typing import NDArray
 
 from skiagraph.pixels.codecs import markers, native, samples
@@ -52,10 +53,16 @@ def encode(cells: NDArray[Any], transfer_syntax_uid: str, image: ImageParams) ->
     import imagecodecs
 
     # CharLS, as it is bound, takes all bits of the array for the precision: no bit is left out of a signed sample
-    bits = 8 if not image.signed and samples.precision_of(cells, image) <= 8 else 8 * cells.dtype.itemsize
+    precision = samples.precision_of(cells, image)
+    bits = 8 if not image.signed and precision <= 8 else 8 * cells.dtype.itemsize
     plain = samples.unsigned(cells, bits)
+    near = NEAR if transfer_syntax_uid == NEAR_LOSSLESS else 0
+    if near and precision < bits:
+        # Nothing may come out beyond the bits stored: half of the difference is made here, at the upper end
+        near = NEAR // 2
+        plain = np.minimum(plain, plain.dtype.type((1 << precision) - 1 - near))
     try:
-        frame = imagecodecs.jpegls_encode(plain, level=NEAR if transfer_syntax_uid == NEAR_LOSSLESS else 0)
+        frame = imagecodecs.jpegls_encode(plain, level=near)
     except Exception as error:
         raise BadPixels(f"The frame can not be encoded as JPEG-LS: {error}.") from error
     return bytes(frame), replace(image, planar_configuration=0)
