@@ -24,11 +24,14 @@ def to_bytes(samples: NDArray[Any], bits_stored: int) -> NDArray[np.uint8]:
         return samples
     scaled: NDArray[np.uint8]
     largest = 2 ** min(bits_stored, 48) - 1
+    if samples.dtype.itemsize <= 2:
+        largest = min(largest, 65535)
     if samples.dtype.kind == "f":
         scaled = np.floor(np.clip(np.nan_to_num(samples), 0.0, 1.0) * 255 + 0.5).astype(np.uint8)
     elif samples.dtype.itemsize <= 2:
         # What lies beyond the bits stored is not part of the sample
-        scaled = _byte_table(largest)[samples.view(f"u{samples.dtype.itemsize}") & (largest & 0xFFFF)]
+        mask = min(largest, 256**samples.dtype.itemsize - 1)
+        scaled = _byte_table(largest)[samples.view(f"u{samples.dtype.itemsize}") & mask]
     else:
         wide = np.clip(samples.astype(np.float64), 0, largest)
         scaled = np.floor(wide * (255.0 / largest) + 0.5).astype(np.uint8)

@@ -84,7 +84,7 @@ def octets(attributes: Attributes, tag: str, bulk: Bulk) -> bytes | None:
         return None
     try:
         return binascii.a2b_base64(inline)
-    except binascii.Error:
+    except ValueError:  # binascii.Error is one
         return None
 
 
