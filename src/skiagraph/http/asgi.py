@@ -57,6 +57,44 @@ class Disconnected(Exception):
     """The client went away before its request was whole."""
 
 
+class _Watch:
+    """One timer for all waits of a payload: a timer for each chunk would cost more than the chunk."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._loop = asyncio.get_running_loop()
+        self._task = asyncio.current_task()
+        self._since: float | None = None
+        self._expired = False
+        self._timer = self._loop.call_later(seconds, self._check)
+
+    async def over(self, receive: Receive) -> MutableMapping[str, Any]:
+        """Await a message; raises RequestTimeout when it takes too long."""
+        self._since = self._loop.time()
+        try:
+            return await receive()
+        except asyncio.CancelledError:
+            if not self._expired or self._task is None:
+                raise
+            self._task.uncancel()
+            raise RequestTimeout(
+                f"No byte of the payload came for {self._seconds:.0f} seconds (stalled_seconds)."
+            ) from None
+        finally:
+            self._since = None
+
+    def _check(self) -> None:
+        waited = 0.0 if self._since is None else self._loop.time() - self._since
+        if waited >= self._seconds and self._task is not None:
+            self._expired = True
+            self._task.cancel()
+        else:
+            self._timer = self._loop.call_later(self._seconds - waited, self._check)
+
+    def end(self) -> None:
+        self._timer.cancel()
+
+
 class Incoming:
     """The payload of a request as it arrives; counts it and watches for the client going away."""
 
@@ -69,24 +107,22 @@ class Incoming:
         self.gone = False
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        while not self.ended:
-            try:
-                async with asyncio.timeout(self._stalled_seconds):
-                    message = await self._receive()
-            except TimeoutError as error:
-                raise RequestTimeout(
-                    f"No byte of the payload came for {self._stalled_seconds:.0f} seconds (stalled_seconds)."
-                ) from error
-            if message["type"] != "http.request":
-                self.gone = True
-                raise Disconnected
-            chunk: bytes = message.get("body", b"")
-            self.ended = not message.get("more_body", False)
-            if chunk:
-                self.received += len(chunk)
-                if self._limit is not None and self.received > self._limit:
-                    raise PayloadTooLarge(too_large(self._limit))
-                yield chunk
+        watch = _Watch(self._stalled_seconds)
+        try:
+            while not self.ended:
+                message = await watch.over(self._receive)
+                if message["type"] != "http.request":
+                    self.gone = True
+                    raise Disconnected
+                chunk: bytes = message.get("body", b"")
+                self.ended = not message.get("more_body", False)
+                if chunk:
+                    self.received += len(chunk)
+                    if self._limit is not None and self.received > self._limit:
+                        raise PayloadTooLarge(too_large(self._limit))
+                    yield chunk
+        finally:
+            watch.end()
 
     async def drain(self) -> None:
         """Read on so that a client which is still sending gets to see the answer."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
 from typing import TypeAlias
 
@@ -41,7 +41,7 @@ from skiagraph.standard.header import Header
 from skiagraph.standard.media_types import DICOM_XML
 from skiagraph.values import Attributes, ResourcePath, is_uid
 from skiagraph.wire import accept, media_type, multipart_writer, query
-from skiagraph.wire.content_coding import content_decoder, transfer_decoder
+from skiagraph.wire.content_coding import Decoder, content_decoder, transfer_decoder
 from skiagraph.wire.message import Request, Response
 from skiagraph.wire.multipart_reader import MultipartReader, PartBegin, PartData, parse_related
 from skiagraph.wire.transaction import Transaction
@@ -127,7 +127,7 @@ class Intake:
             The payload is empty, or broken before the first Instance was whole.
         """
         try:
-            async with aclosing(self._payload(request)) as chunks:
+            async with aclosing(self._payload(request)) as chunks:  # type: ignore[type-var]
                 await self._read_all(request.headers.get("content-type", ""), chunks)
             await self._settle()
         except ArchiveError as error:
@@ -146,20 +146,12 @@ class Intake:
             raise BadRequest("The payload holds no Instance: it has to have at least one part with a PS3.10 file.")
         return self._results
 
-    async def _payload(self, request: Request) -> AsyncGenerator[Chunk, None]:
+    def _payload(self, request: Request) -> AsyncIterator[Chunk]:
         """The payload without its content coding."""
         decoder = content_decoder(
             request.headers.get("content-encoding", ""), self._archive.settings.max_inflated_bytes
         )
-        async with aclosing(request.body()) as chunks:  # type: ignore[type-var]
-            async for chunk in chunks:
-                if decoder is None:
-                    yield chunk
-                else:
-                    for piece in decoder.feed(chunk):
-                        yield piece
-        if decoder is not None:
-            decoder.finish()
+        return request.body() if decoder is None else _decoded(request.body(), decoder)
 
     async def _read_all(self, content_type: str, chunks: AsyncIterator[Chunk]) -> None:
         kind = media_type.parse(content_type)
@@ -326,6 +318,14 @@ class Intake:
             error.details if isinstance(error, InstanceError) else (),
             full=isinstance(error, StorageFull),
         )
+
+
+async def _decoded(chunks: AsyncIterator[bytes], decoder: Decoder) -> AsyncIterator[Chunk]:
+    async with aclosing(chunks) as coded:  # type: ignore[type-var]
+        async for chunk in coded:
+            for piece in decoder.feed(chunk):
+                yield piece
+    decoder.finish()
 
 
 def identify(header: Header, study_instance_uid: str | None) -> ResourcePath:
