@@ -98,15 +98,15 @@ def test_where_it_stands() -> None:
     assert top[:, 0].max() < 40
     assert bottom[:, 0].min() > 260
     assert changed[:, 1].max() < 100
-    assert found.max() == 255
-    assert found.min() == 0, "white with a dark edge"
+    assert found.max() > 240
+    assert found.min() < 20, "white with a dark edge"
 
 
 def test_in_colour() -> None:
     found = annotate.annotate(np.full((60, 90, 3), (200, 10, 10), np.uint8), ["X"], [])
     assert found.shape == (60, 90, 3)
-    assert (found.min(axis=-1) > 200).any(), "white"
-    assert (found.max(axis=-1) < 50).any(), "with a dark edge"
+    assert (found.min(axis=-1) > 150).any(), "white"
+    assert (found.max(axis=-1) < 80).any(), "with a dark edge"
 
 
 def test_nothing_to_write() -> None:
