@@ -1,0 +1,140 @@
+"""Pictures of real files, one for each row of the pipeline: as they were when somebody looked at them.
+
+``python tests/golden/test_rendered.py`` writes the expected pictures anew; look at each that changed before it is
+committed. Where dcmtk is installed, its renderer says what it makes of the same frames: another program, by others.
+"""
+
+from __future__ import annotations
+
+import io
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from archives import Given, opened
+
+HERE = Path(__file__).parent
+EXPECTED = HERE / "rendered"
+SHARED = HERE.parents[2] / "shared" / "data"
+SIZE = 96
+
+
+@dataclass(frozen=True)
+class Row:
+    """One file and how it is asked for."""
+
+    name: str
+    """Of the expected picture."""
+    file: str
+    frame: int = 1
+    query: str = ""
+    dcmtk: tuple[str, ...] | None = None
+    """Options with which dcmtk shows the same; None: it can not, or does not look at what we do."""
+
+
+FIRST_WINDOW, LEAST_TO_GREATEST, AS_IT_IS = ("+Wi", "1"), ("+Wm",), ("-W",)
+
+ROWS = [
+    Row("window-linear", "modalities/ct/01.dcm", dcmtk=FIRST_WINDOW),
+    Row("window-given", "modalities/ct/01.dcm", query="window=-600,1500,linear", dcmtk=("+Ww", "-600", "1500")),
+    Row(
+        "window-sigmoid",
+        "modalities/ct/01.dcm",
+        query="window=40,400,sigmoid",
+        dcmtk=("+Ww", "40", "400", "+Wfs"),
+    ),
+    Row("least-to-greatest", "modalities/ct/CT_small.dcm", dcmtk=LEAST_TO_GREATEST),
+    Row("monochrome1-8-bit", "modalities/dx/dx_image.dcm", dcmtk=AS_IT_IS),
+    Row("monochrome1", "modalities/cr/CR-MONO1-10-chest.dcm", dcmtk=FIRST_WINDOW),
+    Row("modality-lut", "modalities/luts/mlut_18.dcm", dcmtk=LEAST_TO_GREATEST),
+    Row("voi-lut", "modalities/luts/vlut_04.dcm", dcmtk=("+Wl", "1")),
+    Row("voi-of-the-frame", "modalities/enhanced/siemens-xa-mr.dcm", frame=3),
+    Row("supplemental-palette", "modalities/enhanced/eCT_Supplemental.dcm", frame=2),
+    Row("palette-8-bit", "modalities/luts/palette-8-face.dcm", dcmtk=()),
+    Row("palette-16-bit", "modalities/us/gdcm-US-ALOKA-16.dcm"),
+    Row("window-of-multi-frame", "modalities/nm/NM-MONO2-16-13x-heart.dcm", frame=7, dcmtk=FIRST_WINDOW),
+    Row("rescale-pet", "modalities/pt/PET-flt.dcm", dcmtk=FIRST_WINDOW),
+    Row("float", "modalities/pm/parametric_map_float.dcm"),
+    Row("double-float", "modalities/pm/parametric_map_double_float.dcm"),
+    Row("segmentation-1-bit", "syntaxes/deflate/liver.dcm", frame=2),
+    Row("segmentation-fractional", "modalities/seg/seg_image_ct_true_fractional.dcm", frame=2, dcmtk=AS_IT_IS),
+    Row("segmentation-label-map", "slides/seg_image_sm_control_labelmap.dcm", frame=13),
+    Row("dose-32-bit", "syntaxes/bits/rtdose.dcm", frame=4),
+    Row("signed-9-bit", "syntaxes/bits/signed-9bit.dcm"),
+    Row("rgb", "modalities/us/US-RGB-8-esopecho.dcm", dcmtk=()),
+    Row("rgb-16-bit", "syntaxes/colour/SC_rgb_16bit.dcm", dcmtk=()),
+    Row("ybr-full-422", "modalities/us/YBR_422.dcm", dcmtk=()),
+    Row("ybr-of-jpeg", "syntaxes/colour/SC_rgb_dcmtk_+eb+cy+s4.dcm", dcmtk=()),
+    Row("ybr-rct-of-jpeg-2000", "syntaxes/colour/GDCMJ2K_TextGBR.dcm"),
+    Row("overlays", "modalities/pr/overlay.dcm", dcmtk=LEAST_TO_GREATEST),
+    Row("overlay-out-of-bounds", "modalities/mg/MG-overlay-out-of-bounds.dcm", dcmtk=FIRST_WINDOW),
+    Row("icc-profile-of-a-slide", "slides/pyramid/level-1.dcm", frame=2),
+    Row("region-and-flip", "modalities/ct/01.dcm", query="viewport=96,96,100,100,-200,100"),
+]
+
+
+def rendered(given: Given, row: Row, query: str) -> np.ndarray:  # type: ignore[type-arg]
+    (instance,) = given.store((SHARED / row.file).read_bytes())
+    answer = given.get(f"{instance.path}/frames/{row.frame}/rendered", "image/png", query=query)
+    assert answer.status == 200, answer.error
+    return np.asarray(Image.open(io.BytesIO(answer.body)))
+
+
+def small(row: Row) -> str:
+    return row.query if "viewport" in row.query else "&".join(filter(None, (row.query, f"viewport={SIZE},{SIZE}")))
+
+
+@pytest.fixture
+def given(tmp_path: Path) -> Iterator[Given]:
+    with opened(tmp_path) as archive:
+        yield archive
+
+
+@pytest.mark.shared_data
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_as_somebody_saw_it(given: Given, row: Row) -> None:
+    found = rendered(given, row, small(row)).astype(int)
+    expected = np.asarray(Image.open(EXPECTED / f"{row.name}.png")).astype(int)
+    assert found.shape == expected.shape
+    difference = np.abs(found - expected)
+    assert difference.mean() < 0.5, "other versions of codecs and of the scaling may round differently, no more"
+    assert difference.max() <= 8
+
+
+@pytest.mark.shared_data
+@pytest.mark.skipif(shutil.which("dcmj2pnm") is None, reason="dcmtk (dcmj2pnm) is not installed")
+@pytest.mark.parametrize("row", [row for row in ROWS if row.dcmtk is not None], ids=lambda row: row.name)
+def test_as_dcmtk_sees_it(given: Given, row: Row, tmp_path: Path) -> None:
+    """It cuts fractions off where we round: never more than a gray value or two."""
+    assert row.dcmtk is not None
+    out = tmp_path / "dcmtk.png"
+    command = ["dcmj2pnm", "--quiet", *row.dcmtk, "+F", str(row.frame), "+on", str(SHARED / row.file), str(out)]
+    subprocess.run(command, check=True, timeout=60)
+    found = rendered(given, row, row.query).astype(int)
+    theirs = np.asarray(Image.open(out).convert("L" if found.ndim == 2 else "RGB")).astype(int)
+    assert found.shape == theirs.shape
+    difference = np.abs(found - theirs)
+    assert difference.mean() < 1
+    assert difference.max() <= 3
+
+
+def main() -> None:
+    EXPECTED.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        for number, row in enumerate(ROWS):
+            with opened(Path(folder) / str(number)) as archive:
+                found = rendered(archive, row, small(row))
+                Image.fromarray(found).save(EXPECTED / f"{row.name}.png", optimize=True)
+                sys.stdout.write(f"{row.name}\n")
+
+
+if __name__ == "__main__":
+    main()
