@@ -184,6 +184,10 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     return [*lines, ""]
 
 
+_PROFILE = Path(__file__).with_name("what_the_profile_shows.md")
+"""What people found out, and figures can not tell."""
+
+
 def markdown(report: Report) -> str:
     """docs/reference/performance.md."""
     lines = [
@@ -218,6 +222,7 @@ def markdown(report: Report) -> str:
         lines += _table(("Phase", *report.memory_columns), report.memory)
     for title, text in report.subparts:
         lines += [f"## {title}", "", "```text", text.rstrip(), "```", ""]
+    lines += [_PROFILE.read_text("utf-8")]
     if report.remarks:
         lines += ["## Remarks", "", *(f"- {remark}" for remark in report.remarks), ""]
     lines += ["## Machine and method", "", *_table(("What", "How"), report.setup)]
