@@ -7,7 +7,6 @@ function of values; the service reads the bytes and says which.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,19 +102,23 @@ def drawn(frame: bytes, subject: Subject, rendition: Rendition) -> tuple[NDArray
     image = subject.image
     # Before any work: a viewport that can not be is an error, however large the image
     viewport.fit(image.columns, image.rows, rendition.viewport)
-    cells, described = decode.cells(frame, subject.transfer_syntax_uid, image)
-    pixels, described = samples.values(cells, described)
-    shown = finished(pixels, described, cells, subject, rendition)
-    shown = viewport.apply(shown, rendition.viewport)
+    shown = viewport.apply(whole(frame, subject, rendition), rendition.viewport)
+    return finished(shown, frame, subject, rendition)
+
+
+def finished(
+    shown: NDArray[np.uint8], frame: bytes, subject: Subject, rendition: Rendition
+) -> tuple[NDArray[np.uint8], bytes | None]:
+    """Bring a picture of the wanted size into the wanted colour space and write on it; return it and its profile."""
     own = _own_profile(subject, frame) if shown.ndim == 3 else None
     shown, profile = coloured(shown, own, rendition)
     return annotated(shown, subject, rendition), profile
 
 
-def finished(
-    pixels: NDArray[Any], described: ImageParams, cells: NDArray[Any], subject: Subject, rendition: Rendition
-) -> NDArray[np.uint8]:
-    """The picture in the size of the image: pipeline, overlays, shutter."""
+def whole(frame: bytes, subject: Subject, rendition: Rendition) -> NDArray[np.uint8]:
+    """The picture in the size of the image: decoded, pipeline, overlays, shutter. Raises BadPixels."""
+    cells, described = decode.cells(frame, subject.transfer_syntax_uid, subject.image)
+    pixels, described = samples.values(cells, described)
     attributes = subject.attributes
     look = appearance.of_frame(attributes, subject.image, subject.frame, subject.bulk).with_window(rendition.window)
     shown = render.render(pixels, described, look)

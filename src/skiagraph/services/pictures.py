@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
 
 from skiagraph.errors import ResourceNotFound
 from skiagraph.index.base import StoredInstance
-from skiagraph.pixels import appearance, decode, elements, rendition
+from skiagraph.pixels import appearance, decode, elements, mosaic, picture, rendition
 from skiagraph.pixels.elements import Bulk
 from skiagraph.pixels.image import ImageParams
+from skiagraph.pixels.mosaic import Mosaic, Tile
 from skiagraph.pixels.rendition import Rendition, Subject
 from skiagraph.services import plain, representation, stored_frames
 from skiagraph.services.archive import Archive
@@ -34,6 +35,8 @@ _WEIGHT = 8  # a data set in memory takes about so many times the bytes of its J
 
 # Functional groups that rendering looks at; the others of each frame are dropped, as there may be 100,000s of frames
 _FRAME_MACROS = ("00289145", "00289132", "00189472", "00209113", "00289110", "00480207")
+WHOLE_SLIDE = "1.2.840.10008.5.1.4.1.1.77.1.6"
+_TILES_AT_ONCE = 16
 _ENCAPSULATED_DOCUMENTS = "1.2.840.10008.5.1.4.1.1.104."
 
 
@@ -60,6 +63,11 @@ def kind(instance: StoredInstance) -> Kind:
     return Kind.OTHER
 
 
+def is_slide(instance: StoredInstance) -> bool:
+    """Whether it is an image of tiles that stand for one large picture."""
+    return instance.sop_class_uid == WHOLE_SLIDE and kind(instance) is Kind.MULTI_FRAME
+
+
 def is_image(instance: StoredInstance) -> bool:
     """Whether its frames can be shown one by one."""
     return kind(instance) in (Kind.SINGLE_FRAME, Kind.MULTI_FRAME)
@@ -74,6 +82,8 @@ class Description:
     image: ImageParams
     size: int
     """Bytes in memory, about."""
+    mosaic: Mosaic | None = None
+    """Where the tiles of a slide are."""
     bulk: dict[str, bytes] = field(default_factory=dict)
     """Lookup tables and profiles that were read once."""
 
@@ -102,6 +112,8 @@ async def _describe(archive: Archive, instance: StoredInstance) -> Description:
 def _parsed(document: bytes) -> Description:
     attributes: Attributes = orjson.loads(document)
     size = len(document) * _WEIGHT
+    image = ImageParams.from_attributes(attributes)
+    tiles = mosaic.from_attributes(attributes, image) if _is(attributes, WHOLE_SLIDE) else None
     per_frame = attributes.get(appearance.PER_FRAME)
     if per_frame is not None:
         alike: dict[bytes, dict[str, Any]] = {}
@@ -112,7 +124,13 @@ def _parsed(document: bytes) -> Description:
         attributes[appearance.PER_FRAME] = {"vr": "SQ", "Value": groups}
         size = (len(orjson.dumps({**attributes, appearance.PER_FRAME: None})) + sum(map(len, alike))) * _WEIGHT
         size += 8 * len(groups)
-    return Description(attributes, ImageParams.from_attributes(attributes), size)
+    if tiles is not None and tiles.places is not None:
+        size += tiles.places.nbytes
+    return Description(attributes, image, size, tiles)
+
+
+def _is(attributes: Attributes, sop_class_uid: str) -> bool:
+    return elements.text(attributes, "00080016") == sop_class_uid
 
 
 async def subject(
@@ -172,6 +190,49 @@ async def _encoded(archive: Archive, instance: StoredInstance, frame: int, wante
     found = await subject(archive, instance, description, frame, overlays=wanted.overlays)
     stored = await stored_frames.read(archive, instance, frame)
     return await archive.workers.run(rendition.encoded, stored, found, wanted)
+
+
+async def slide(archive: Archive, instance: StoredInstance, wanted: Rendition) -> bytes:
+    """A whole slide image, or the region of it that the viewport wants, as a picture file.
+
+    Raises
+    ------
+    BadRequest, PayloadTooLarge
+        As `mosaic.plan`.
+    BadPixels
+        A tile can not be decoded.
+    """
+    return await archive.workers.once(_key(instance, 0, wanted), lambda: _slide(archive, instance, wanted), len)
+
+
+async def _slide(archive: Archive, instance: StoredInstance, wanted: Rendition) -> bytes:
+    description = await describe(archive, instance)
+    tiles = description.mosaic
+    if tiles is None:
+        return await _encoded(archive, instance, representative(instance), wanted)
+    region, factor = mosaic.plan(tiles, wanted.viewport)
+    first = await subject(archive, instance, description, 1, overlays=wanted.overlays)
+    canvas = mosaic.canvas(region, factor, description.image.samples_per_pixel, description.attributes)
+    covered = [tile for tile in tiles.tiles(region) if tile.frame <= instance.frames]
+    stored: list[tuple[Tile, bytes]] = []
+
+    def paste() -> None:
+        for tile, frame in stored:
+            mosaic.paste(canvas, tiles, tile, rendition.whole(frame, replace(first, frame=tile.frame), wanted))
+
+    for start in range(0, len(covered), _TILES_AT_ONCE):
+        stored[:] = [
+            (tile, await stored_frames.read(archive, instance, tile.frame))
+            for tile in covered[start : start + _TILES_AT_ONCE]
+        ]
+        await archive.workers.run(paste)
+
+    def finish() -> bytes:
+        shown = mosaic.finished(canvas, region, wanted.viewport)
+        shown, profile = rendition.finished(shown, stored[0][1] if stored else b"", first, wanted)
+        return picture.encode(shown, wanted.media_type, quality=wanted.quality, profile=profile)
+
+    return await archive.workers.run(finish)
 
 
 def representative(instance: StoredInstance) -> int:

@@ -8,14 +8,15 @@ Response  200 with one picture, an animation, or multipart/related of one pictur
 
 One frame is a single part, image/jpeg by default. A multi-frame Instance has no default in the standard: ``*/*`` gets
 an animated image/gif of all frames, image/gif by name too, any other type by name the middle frame; multipart has all.
-A list of frames is multipart by default, animated as a single image/gif. The same request gives the same bytes.
+A list of frames is multipart by default, animated as a single image/gif. A whole slide image is one picture, put
+together of the tiles that the viewport needs; multipart has its tiles. The same request gives the same bytes.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 from skiagraph.errors import NoAcceptableRepresentation
 from skiagraph.index.base import StoredInstance
@@ -115,10 +116,11 @@ async def _instance(archive: Archive, request: Request, instance: StoredInstance
     if kind is Kind.DOCUMENT:
         return await documents.retrieve(archive, request, instance)
     _refuse_what_is_no_image(instance)
-    names = picture.MEDIA_TYPES if kind is Kind.SINGLE_FRAME else _ANIMATED_FIRST
+    slide = pictures.is_slide(instance)
+    names = picture.MEDIA_TYPES if kind is Kind.SINGLE_FRAME or slide else _ANIMATED_FIRST
     choice = negotiate(archive, request, rendered_offers(names, single=True))
     numbers: Sequence[int] = range(1, instance.frames + 1)
-    if not choice.multipart and choice.offer.media_type != picture.GIF:
+    if not choice.multipart and (slide or choice.offer.media_type != picture.GIF):
         numbers = [pictures.representative(instance)]
     return await _frames(archive, request, instance, numbers, choice, asked, whole=True)
 
@@ -156,10 +158,15 @@ async def _frames(
     location = url if whole else f"{url}/frames/{request.parameters['frames']}"
     if len(numbers) > 1:
         return await representation.single(request, _animation(archive, instance, numbers, wanted, location), version)
-    one = _lazily(archive, instance, numbers[0], wanted, location)
-    if request.method != "HEAD":
-        one = made(await pictures.encoded(archive, instance, numbers[0], wanted), choice.offer.content_type, location)
-    return await representation.single(request, one, version)
+
+    def one() -> Awaitable[bytes]:
+        if whole and pictures.is_slide(instance):
+            return pictures.slide(archive, instance, wanted)
+        return pictures.encoded(archive, instance, numbers[0], wanted)
+
+    if request.method == "HEAD":
+        return await representation.single(request, _lazily(one, wanted.media_type, location), version)
+    return await representation.single(request, made(await one(), choice.offer.content_type, location), version)
 
 
 def made(data: bytes, content_type: str, location: str) -> Representation:
@@ -171,15 +178,13 @@ def made(data: bytes, content_type: str, location: str) -> Representation:
     return Representation(content_type, location, len(data), read)
 
 
-def _lazily(
-    archive: Archive, instance: StoredInstance, number: int, wanted: Rendition, location: str
-) -> Representation:
+def _lazily(make: Callable[[], Awaitable[bytes]], content_type: str, location: str) -> Representation:
     """A picture that is made when it is read, which it is not for HEAD."""
 
     async def read(part: ByteRange | None) -> AsyncIterator[Chunk]:
-        yield await pictures.encoded(archive, instance, number, wanted)
+        yield await make()
 
-    return Representation(wanted.media_type, location, None, read)
+    return Representation(content_type, location, None, read)
 
 
 async def _parts(

@@ -2,7 +2,7 @@
 
 Request   GET …/thumbnail of a Study, Series, Instance or list of frames.
 Behavior  One picture stands for all: the middle frame of the middle image, in the order of Series and Instance
-          Number. What has no picture gets an icon.
+          Number; of a slide all of its smallest level. What has no picture gets an icon.
 Response  200 with one picture, image/jpeg by default, at most 256 × 256 pixels unless `viewport` says otherwise.
 
 It never shows who the patient is: no annotation, no overlay planes; images that say that text is burned into them, and
@@ -17,7 +17,9 @@ from skiagraph.errors import ResourceNotFound
 from skiagraph.index.base import StoredInstance
 from skiagraph.pixels import elements, picture
 from skiagraph.pixels.image import BadPixels
+from skiagraph.pixels.mosaic import MOST_TILES
 from skiagraph.pixels.rendition import Rendition
+from skiagraph.pixels.viewport import fit
 from skiagraph.services import frames, icons, pictures, rendered, representation
 from skiagraph.services.archive import Archive
 from skiagraph.services.icons import Icon
@@ -33,7 +35,7 @@ from skiagraph.wire.transaction import Transaction
 DEFAULT_SIZE = 256
 """Pixels that a thumbnail has at most in each direction when the request names no viewport; it is not enlarged."""
 
-_SLIDE = "1.2.840.10008.5.1.4.1.1.77.1.6"
+_SMALL = Viewport(DEFAULT_SIZE, DEFAULT_SIZE)
 _SLIDES_LOOKED_AT = 64  # Instances of one slide: levels, label, overview, thumbnail
 
 
@@ -62,7 +64,7 @@ async def retrieve(archive: Archive, request: Request) -> Response:
     if data is None:
         if path.level is not Level.INSTANCE:
             instance = await _representative(archive, path)
-        number = numbers[(len(numbers) - 1) // 2] if numbers else pictures.representative(instance)
+        number = numbers[(len(numbers) - 1) // 2] if numbers else None
         data = await _made(archive, instance, number, asked.viewport, choice)
         archive.recent.put(version.etag, data)
     made = rendered.made(data, choice.offer.content_type, representation.url(request, path))
@@ -70,19 +72,25 @@ async def retrieve(archive: Archive, request: Request) -> Response:
 
 
 async def _made(
-    archive: Archive, instance: StoredInstance, frame: int, viewport: Viewport | None, choice: Choice
+    archive: Archive, instance: StoredInstance, frame: int | None, viewport: Viewport | None, choice: Choice
 ) -> bytes:
-    """The picture of a frame, or the icon of what has none, or none to be shown."""
+    """The picture of a frame or (None) of the Instance, or the icon of what has none, or none to be shown."""
     icon, modality = icons.icon_of(instance), ""
     if pictures.is_image(instance):
         try:
             description = await pictures.describe(archive, instance)
             modality = elements.text(description.attributes, "00080060")
             if not shows_patient(description.attributes):
-                image = description.image
-                size = viewport or Viewport(min(DEFAULT_SIZE, image.columns), min(DEFAULT_SIZE, image.rows))
+                whole = description.mosaic if frame is None else None
+                if whole is not None and whole.count(fit(whole.columns, whole.rows, _SMALL)) > MOST_TILES:
+                    whole = None
+                shown = whole or description.image
+                size = viewport or Viewport(min(DEFAULT_SIZE, shown.columns), min(DEFAULT_SIZE, shown.rows))
                 wanted = Rendition(choice.offer.media_type, viewport=size, overlays=False)
-                return await pictures.encoded(archive, instance, frame, wanted)
+                if whole is not None:
+                    return await pictures.slide(archive, instance, wanted)
+                number = pictures.representative(instance) if frame is None else frame
+                return await pictures.encoded(archive, instance, number, wanted)
         except BadPixels:
             icon = Icon.IMAGE
     modality = modality or elements.text(await representation.attributes(archive, instance), "00080060")
@@ -109,7 +117,7 @@ async def _representative(archive: Archive, path: ResourcePath) -> StoredInstanc
             first = first or instance
             if pictures.is_image(instance):
                 count += 1
-                if instance.sop_class_uid == _SLIDE and len(slides) < _SLIDES_LOOKED_AT:
+                if instance.sop_class_uid == pictures.WHOLE_SLIDE and len(slides) < _SLIDES_LOOKED_AT:
                     slides.append(instance)
     if first is None:
         raise ResourceNotFound(f"There is nothing in {path}.")
