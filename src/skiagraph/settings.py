@@ -132,7 +132,7 @@ class Settings(BaseSettings):
         " who asks.",
     )
     max_frame_bytes: int = Field(
-        512 * MIB,
+        256 * MIB,
         ge=1 * MIB,
         description="Most bytes of one frame once decoded. Larger ones go out as they are stored, and are not converted"
         " (406).",

@@ -14,7 +14,7 @@ from skiagraph.standard import transfer_syntaxes
 
 CODECS: Final[tuple[ModuleType, ...]] = (native, deflated, rle, jpeg, jpeg_ls, jpeg_2000, jpeg_xl)
 
-MAX_FRAME_BYTES: Final = 512 * 2**20
+MAX_FRAME_BYTES: Final = 256 * 2**20
 """Largest array that a frame is decoded to, unless the caller says otherwise."""
 
 Decoder: TypeAlias = Callable[[bytes, str, ImageParams], tuple[NDArray[Any], ImageParams]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
@@ -28,7 +28,7 @@ class Holds:
     """Pixels that a Transfer Syntax can hold as this server encodes it; within the tables of PS3.5 §8.2."""
 
     bits_allocated: frozenset[int]
-    bits_stored: range
+    bits_stored: Collection[int]
     photometric: frozenset[str]
     signed: bool = True
 
@@ -51,7 +51,7 @@ HOLDS: Final[dict[str, Holds]] = {
     # Table 8.2.14-1
     jpeg_2000.HT_LOSSLESS: Holds(_1_TO_16, range(1, 17), _GREY | _PALETTE | _COLOUR),
     jpeg_2000.HT_LOSSLESS_RPCL: Holds(_1_TO_16, range(1, 17), _GREY | _PALETTE | _COLOUR),
-    jpeg_2000.HT: Holds(_8_OR_16, range(8, 17), _GREY | _COLOUR),
+    jpeg_2000.HT: Holds(_8_OR_16, frozenset(range(8, 17)) - {9}, _GREY | _COLOUR),
     # Table 8.2.15-1: JPEG XL has no sign
     jpeg_xl.LOSSLESS: Holds(_8_OR_16, range(1, 17), _GREY | _PALETTE | frozenset({"RGB"}), signed=False),
     jpeg_xl.LOSSY: Holds(_8_OR_16, range(8, 17), _GREY | frozenset({"RGB"}), signed=False),
@@ -82,7 +82,7 @@ def unfit(transfer_syntax_uid: str, image: ImageParams) -> str | None:
         return None
     if image.bits_allocated not in holds.bits_allocated or image.bits_stored not in holds.bits_stored:
         return (
-            f"{name} holds {holds.bits_stored.start} to {holds.bits_stored.stop - 1} bits of a sample, not"
+            f"{name} holds {min(holds.bits_stored)} to {max(holds.bits_stored)} bits of a sample, not"
             f" {image.bits_stored} in {image.bits_allocated}."
         )
     if image.signed and not holds.signed:

@@ -29,8 +29,12 @@ PSNR: Final = 55
 STEPS: Final = 256
 """Quantization steps of lossy HTJ2K in the range of the image; comes to about the same."""
 
-_MOST_TILES: Final = 65535
+_MOST_PARTS: Final = 1024
+"""Tiles and precincts that are always allowed; beyond, one for each `_PART` samples."""
+_PART: Final = 1024
 _MOST_GUARD_BITS: Final = 7
+_OPENJPEG_BITS: Final = 16
+"""Precision up to which OpenJPEG decodes HTJ2K, as far as is known."""
 _SIZ: Final = struct.Struct(">HHLLLLLLLLH")
 
 
@@ -91,8 +95,10 @@ def read(stream: bytes) -> CodeStream:
     if x0 >= xsize or y0 >= ysize or not tile_x or not tile_y:
         raise BadPixels("The JPEG 2000 stream has an empty image area or empty tiles.")
     tiles = -(-(xsize - tile_x0) // tile_x) * -(-(ysize - tile_y0) // tile_y)
-    if tile_x0 > x0 or tile_y0 > y0 or tiles > _MOST_TILES:
-        raise BadPixels(f"The JPEG 2000 stream has {tiles} tiles; up to {_MOST_TILES} are possible.")
+    width, height = xsize - x0, ysize - y0
+    most = max(_MOST_PARTS, width * height // _PART)
+    if tile_x0 > x0 or tile_y0 > y0 or tiles > most:
+        raise BadPixels(f"The JPEG 2000 stream has {tiles} tiles; up to {most} are taken for an image of this size.")
     at = 4 + length
     transform = reversible = False
     while at + 4 <= len(stream):
@@ -102,10 +108,12 @@ def read(stream: bytes) -> CodeStream:
         if marker == 0xFF52 and at + 14 <= len(stream):
             transform = stream[at + 8] == 1
             reversible = stream[at + 13] == 1
+        if marker in (0xFF52, 0xFF53):
+            _refuse_crumbs(stream[at + 4 : at + 2 + size], marker, count, width, height, most)
         at += 2 + size
     return CodeStream(
-        rows=ysize - y0,
-        columns=xsize - x0,
+        rows=height,
+        columns=width,
         components=count,
         precision=max((part & 0x7F) + 1 for part in parts[::3]),
         signed=parts[0] >= 0x80,
@@ -115,6 +123,26 @@ def read(stream: bytes) -> CodeStream:
         reversible=reversible,
         end=at,
     )
+
+
+def _refuse_crumbs(segment: bytes, marker: int, components: int, width: int, height: int, most: int) -> None:
+    """Raise BadPixels where COD or COC cuts the image into so many precincts that they take more room than it does."""
+    if marker == 0xFF52:
+        style, rest = segment[:1], segment[5:]
+    else:
+        start = 1 if components < 257 else 2
+        style, rest = segment[start : start + 1], segment[start + 1 :]
+    if len(rest) < 5 or not style[0] & 1:
+        return
+    levels = rest[0]
+    parts = 0
+    for resolution, sizes in enumerate(rest[5 : 6 + levels]):
+        across, down = (max(1, side >> levels - resolution) for side in (width, height))
+        parts += -(-across >> (sizes & 15)) * -(-down >> (sizes >> 4))
+    if parts > most:
+        raise BadPixels(
+            f"The JPEG 2000 stream has {parts} precincts; up to {most} are taken for an image of this size."
+        )
 
 
 def whole(stream: bytes, header: CodeStream) -> bytes:
@@ -162,12 +190,14 @@ def decode(frame: bytes, transfer_syntax_uid: str, image: ImageParams) -> tuple[
     if header.subsampled:
         raise BadPixels("The JPEG 2000 stream has subsampled components, which can not be decoded.")
     stream = whole(stream, header)
+    # OpenJPH, as it is bound, neither clamps nor tells of damage: it is for what OpenJPEG can not decode alone
+    high = header.high_throughput and header.precision > _OPENJPEG_BITS
     try:
-        if header.high_throughput and header.reversible:
-            decoded = imagecodecs.htj2k_decode(stream, planar=False)
-        # OpenJPH as it is bound does not clamp: what lossy streams overshoot would wrap around
-        else:
-            decoded = imagecodecs.jpeg2k_decode(stream, planar=False, numthreads=1)
+        decoded = (
+            _decoded_high(stream, image) if high else imagecodecs.jpeg2k_decode(stream, planar=False, numthreads=1)
+        )
+    except BadPixels:
+        raise
     except Exception as error:
         raise BadPixels(f"The JPEG 2000 stream can not be decoded: {error}.") from error
     cells, described = samples.to_cells(decoded, header.precision, image)
@@ -175,6 +205,20 @@ def decode(frame: bytes, transfer_syntax_uid: str, image: ImageParams) -> tuple[
     if header.colour_transform or photometric in ("YBR_RCT", "YBR_ICT"):
         photometric = "RGB"
     return cells, replace(described, photometric_interpretation=native.full(photometric), planar_configuration=0)
+
+
+def _decoded_high(stream: bytes, image: ImageParams) -> NDArray[Any]:
+    """Decode HTJ2K of many bits by OpenJPH, which leaves out the rows behind the place that is damaged."""
+    import imagecodecs
+
+    decoded = np.empty(image.shape, np.dtype(f"{image.dtype.kind}4"))
+    mark = np.arange(1, decoded[-1].size + 1, dtype=np.uint32) * np.uint32(2654435761)
+    decoded[-1] = mark.view(decoded.dtype).reshape(decoded[-1].shape)
+    before = decoded[-1].copy()
+    imagecodecs.htj2k_decode(stream, planar=False, out=decoded)
+    if np.array_equal(decoded[-1], before):
+        raise BadPixels("The HTJ2K stream is damaged.")
+    return decoded
 
 
 def encode(cells: NDArray[Any], transfer_syntax_uid: str, image: ImageParams) -> tuple[bytes, ImageParams]:
@@ -241,8 +285,8 @@ def _htj2k(cells: NDArray[Any], precision: int, *, transform: bool, lossy: bool,
     if precision <= 8 < cells.dtype.itemsize * 8:
         cells = cells.astype(np.int8 if signed else np.uint8)
     bits = cells.dtype.itemsize * 8
-    if lossy:
-        precision = max(precision, bits - _MOST_GUARD_BITS + 1)
+    if lossy and precision < bits - _MOST_GUARD_BITS + 1:
+        raise BadPixels(f"A precision of {precision} bits can not be encoded with loss.")
     narrow = precision < bits
     step = _range(cells) / (1 << bits) / STEPS if lossy else None
     if narrow and not signed:

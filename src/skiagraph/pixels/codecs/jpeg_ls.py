@@ -36,6 +36,9 @@ def decode(frame: bytes, transfer_syntax_uid: str, image: ImageParams) -> tuple[
     )
     import imagecodecs
 
+    if not stream.ended:
+        # Some writers leave it out. CharLS, where it meets the end of the bytes instead, looks for it for seconds
+        frame = frame.rstrip(b"\xff\0") + b"\xff\xd9"
     try:
         decoded = imagecodecs.jpegls_decode(frame)
     except Exception as error:
