@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from skiagraph.errors import BadRequest
+from skiagraph.errors import BadRequest, PayloadTooLarge
 from skiagraph.standard.rendering import Viewport
 
 LARGEST_PICTURE = 2**26
@@ -42,9 +42,13 @@ def fit(columns: int, rows: int, viewport: Viewport | None) -> Fit:
     ------
     BadRequest
         The region lies outside the image, or the result would be larger than `LARGEST_PICTURE`.
+    PayloadTooLarge
+        It would be larger, and nobody asked for a certain size.
     """
     if viewport is None:
-        return _checked(Fit(0.0, 0.0, float(columns), float(rows), columns, rows))
+        if columns * rows > LARGEST_PICTURE:
+            raise PayloadTooLarge(_too_large(columns, rows))
+        return Fit(0.0, 0.0, float(columns), float(rows), columns, rows)
     left, upper = min(viewport.x, columns), min(viewport.y, rows)
     right = columns if viewport.region_width is None else min(viewport.x + viewport.region_width, columns)
     lower = rows if viewport.region_height is None else min(viewport.y + viewport.region_height, rows)
@@ -55,7 +59,9 @@ def fit(columns: int, rows: int, viewport: Viewport | None) -> Fit:
         width, height = viewport.width, _rounded((lower - upper) * across, viewport.height)
     else:
         width, height = _rounded((right - left) * down, viewport.width), viewport.height
-    return _checked(Fit(float(left), float(upper), float(right), float(lower), width, height))
+    if width * height > LARGEST_PICTURE:
+        raise BadRequest(_too_large(width, height))
+    return Fit(float(left), float(upper), float(right), float(lower), width, height)
 
 
 def apply(picture: NDArray[np.uint8], viewport: Viewport | None, fitted: Fit | None = None) -> NDArray[np.uint8]:
@@ -107,10 +113,8 @@ def _rounded(length: float, most: int) -> int:
     return min(max(math.floor(length + 0.5), 1), most)
 
 
-def _checked(found: Fit) -> Fit:
-    if found.width * found.height > LARGEST_PICTURE:
-        raise BadRequest(
-            f"The result would have {found.width} × {found.height} pixels, more than the {LARGEST_PICTURE} that this"
-            " server renders; a smaller 'viewport' is needed."
-        )
-    return found
+def _too_large(width: int, height: int) -> str:
+    return (
+        f"The result would have {width} × {height} pixels, more than the {LARGEST_PICTURE} that this server renders;"
+        " a smaller 'viewport' is needed."
+    )

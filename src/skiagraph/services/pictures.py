@@ -7,7 +7,7 @@ profiles alone. Pictures and descriptions are made in the worker threads, once f
 from __future__ import annotations
 
 import enum
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -251,19 +251,17 @@ def not_shown(instance: StoredInstance) -> str:
     return "The Instance is no image, and there is no rendering of its kind."
 
 
-def hundredths(attributes: Attributes, frame: int) -> int:
-    """How long a frame of an animation is shown, in 1/100 s.
+def hundredths(attributes: Attributes, numbers: Sequence[int]) -> list[int]:
+    """How long each of these frames of an animation is shown, in 1/100 s.
 
     By Frame Time Vector (0018,1065), Frame Time (0018,1063), Recommended Display Frame Rate (0008,2144) or Cine Rate
     (0018,0040); else 1/10 s. From 2, below which browsers take their own time, to 1000.
     """
     vector = elements.numbers(attributes, "00181065")
-    if vector and len(vector) > 1:
-        # Each is the time since the frame before, so that the last one lasts as long as the one before
-        time = vector[min(frame, len(vector) - 1)]
-    else:
-        time = elements.number(attributes, "00181063") or 0.0
+    time = elements.number(attributes, "00181063") or 0.0
     if time <= 0:
         rate = elements.number(attributes, "00082144") or elements.number(attributes, "00180040") or 0.0
         time = 1000 / rate if rate > 0 else 100.0
-    return min(max(round(time / 10), 2), 1000)
+    # Each of the vector is the time since the frame before, so that the last one lasts as long as the one before
+    times = [vector[min(number, len(vector) - 1)] if len(vector) > 1 else time for number in numbers]
+    return [min(max(round((one if one > 0 else time) / 10), 2), 1000) for one in times]

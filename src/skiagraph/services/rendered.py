@@ -216,12 +216,12 @@ def _animation(
 
     async def read(part: ByteRange | None) -> AsyncIterator[Chunk]:
         description = await pictures.describe(archive, instance)
+        times = pictures.hundredths(description.attributes, numbers)
         for place, number in enumerate(numbers):
             found = await pictures.subject(archive, instance, description, number, overlays=wanted.overlays)
             stored = await stored_frames.read(archive, instance, number)
             shown, _ = await archive.workers.run(rendition.drawn, stored, found, wanted)
-            time = pictures.hundredths(description.attributes, number)
-            data = await archive.workers.run(picture.animation_frame, shown, time)
+            data = await archive.workers.run(picture.animation_frame, shown, times[place])
             yield data if place else picture.animation_head(shown.shape[1], shown.shape[0]) + data
         yield picture.ANIMATION_END
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skiagraph.errors import BadRequest
+from skiagraph.errors import BadRequest, PayloadTooLarge
 from skiagraph.pixels.viewport import LARGEST_PICTURE, Fit, apply, fit
 from skiagraph.standard.rendering import Viewport
 
@@ -45,7 +45,7 @@ def test_results_are_bounded() -> None:
     fit(1000, 1000, Viewport(8192, 8192))
     with pytest.raises(BadRequest, match=str(LARGEST_PICTURE)):
         fit(1000, 1000, Viewport(8193, 8193))
-    with pytest.raises(BadRequest):
+    with pytest.raises(PayloadTooLarge):
         fit(65535, 65535, None)
     # What counts is the result, not the viewport
     assert fit(1000, 1, Viewport(32768, 32768)).height == 33

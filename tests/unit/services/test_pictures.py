@@ -67,7 +67,7 @@ def test_kind(given: Given, file: bytes, kind: Kind) -> None:
 )
 def test_hundredths(attributes: dict[str, list[Any]], frame: int, expected: int) -> None:
     elements = {tag: {"vr": "DS", "Value": values} for tag, values in attributes.items()}
-    assert pictures.hundredths(elements, frame) == expected
+    assert pictures.hundredths(elements, [1, frame])[1] == expected
 
 
 def test_descriptions_hold_what_rendering_looks_at() -> None:
