@@ -1,7 +1,9 @@
 """The query parameters of Rendered and Thumbnail resources: PS3.18 §8.3.5.1 and §8.3.5.2.
 
 A parameter that is known and malformed is an error (§8.3); one that is unknown is ignored and named, so that the
-answer can warn. Names and keywords are case-sensitive. `accept` is read with the header (`wire.query.accept`).
+answer can warn. Names and keywords are case-sensitive. Commas separate values even where they are percent-encoded, as
+the URL functions of browsers and HTTP libraries do it: no value here can hold one. `accept` is read with the header
+(`wire.query.accept`).
 """
 
 from __future__ import annotations
@@ -107,7 +109,7 @@ def _parameters(query: str, names: tuple[str, ...]) -> tuple[dict[str, list[str]
             continue
         if name in given:
             raise BadRequest(f"The parameter {name!r} is given twice.")
-        given[name] = values
+        given[name] = ",".join(values).split(",") if values else []
     return given, tuple(unknown)
 
 

@@ -35,6 +35,11 @@ from skiagraph.wire.rendering_query import (
             "window=+0,0.25,sigmoid", RenderingQuery(Window(0, 0.25, VoiFunction.SIGMOID)), id="C.11.2.1.3 width > 0"
         ),
         pytest.param("window=0,1,linear", RenderingQuery(Window(0, 1)), id="C.11.2.1.2 linear: width of 1"),
+        pytest.param(
+            "window=40%2C400%2Clinear&viewport=9%2c9&annotation=patient%2Ctechnique",
+            RenderingQuery(Window(40, 400), Viewport(9, 9), annotation=frozenset(Annotation)),
+            id="commas as browsers and HTTP libraries encode them",
+        ),
         # viewport
         pytest.param("viewport=512,256", RenderingQuery(viewport=Viewport(512, 256)), id="viewport: two values"),
         pytest.param(
