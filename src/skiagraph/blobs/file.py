@@ -203,6 +203,8 @@ class FileBlobStore:
         self._writer_fd = os.open(self._writers / self._writer, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         fcntl.flock(self._writer_fd, fcntl.LOCK_EX)
         self._note_mark(f"{time.time_ns() // 1_000_000:012x}")
+        if self.durable:
+            _flush_folder(self._writers)
 
     def _note_mark(self, mark: str) -> None:
         self._marked = time.monotonic()

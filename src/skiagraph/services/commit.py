@@ -59,7 +59,7 @@ class GroupCommit:
         try:
             while self._waiting:
                 group, self._waiting = self._waiting[:_MOST], self._waiting[_MOST:]
-                results = await asyncio.to_thread(self._commit_group, [ready for ready, _ in group])
+                results = await asyncio.to_thread(self._results, [ready for ready, _ in group])
                 for (_, future), result in zip(group, results, strict=True):
                     if future.cancelled():
                         continue  # the client went away; what is committed stays committed
@@ -69,6 +69,14 @@ class GroupCommit:
                         future.set_exception(result)
         finally:
             self._running = None
+
+    def _results(self, group: Sequence[Ready]) -> list[Added | Exception]:
+        try:
+            return self._commit_group(group)
+        except Exception as error:
+            # Nobody may wait for an answer that never comes.
+            log.error("group commit failed", instances=len(group), exc_info=error)
+            return [error] * len(group)
 
     def _commit_group(self, group: Sequence[Ready]) -> list[Added | Exception]:
         staged = [ready.staged for ready in group]
@@ -80,8 +88,12 @@ class GroupCommit:
             self._blobs.delete(one.key for one in staged)
             return [error] * len(group)
         results = self._add([ready.prepared for ready in group])
-        self._drop_unnamed(staged, results)
-        self._blobs.settle(staged)
+        try:
+            self._drop_unnamed(staged, results)
+            self._blobs.settle(staged)
+        except Exception as error:
+            # What is committed is committed; recovery finds what could not be tidied up now.
+            log.error("tidying up after a group commit failed", instances=len(group), exc_info=error)
         return results
 
     def _add(self, prepared: Sequence[Any]) -> list[Added | Exception]:

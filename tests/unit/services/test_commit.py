@@ -138,3 +138,25 @@ def test_a_client_that_went_away_does_not_stop_the_others(blobs: FileBlobStore) 
 
     assert asyncio.run(run()).outcome is Outcome.ADDED
     assert sorted(contents(blobs)) == ["gone", "stays"]
+
+
+def test_what_is_committed_is_answered_even_if_tidying_up_fails(
+    blobs: FileBlobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: object) -> None:
+        raise OSError("no")
+
+    monkeypatch.setattr(blobs, "settle", fail)
+    (result,) = commit_all(blobs, Index(), ["one"])
+    assert isinstance(result, Added)
+    assert contents(blobs) == ["one"]
+
+
+def test_nobody_waits_for_an_answer_that_never_comes(blobs: FileBlobStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: object) -> None:
+        raise RuntimeError("worse")
+
+    monkeypatch.setattr(blobs, "publish", fail)
+    monkeypatch.setattr(blobs, "delete", fail)
+    results = commit_all(blobs, Index(), ["one", "two"])
+    assert [type(result) for result in results] == [RuntimeError, RuntimeError]
