@@ -75,7 +75,7 @@ class GroupCommit:
             return self._commit_group(group)
         except Exception as error:
             # Nobody may wait for an answer that never comes.
-            log.error("group commit failed", instances=len(group), exc_info=error)
+            log.exception("group commit failed", instances=len(group))
             return [error] * len(group)
 
     def _commit_group(self, group: Sequence[Ready]) -> list[Added | Exception]:
@@ -91,9 +91,9 @@ class GroupCommit:
         try:
             self._drop_unnamed(staged, results)
             self._blobs.settle(staged)
-        except Exception as error:
+        except Exception:
             # What is committed is committed; recovery finds what could not be tidied up now.
-            log.error("tidying up after a group commit failed", instances=len(group), exc_info=error)
+            log.exception("tidying up after a group commit failed", instances=len(group))
         return results
 
     def _add(self, prepared: Sequence[Any]) -> list[Added | Exception]:
