@@ -16,8 +16,8 @@ from skiagraph.pixels.appearance import macro
 from skiagraph.standard.rendering import Annotation
 from skiagraph.values import Attributes
 
-SMALLEST, LARGEST = 9, 40
-"""Sizes of the text in pixels; between them a line is 1/30 of the picture's shorter side."""
+SMALLEST, LARGEST = 10, 40
+"""Sizes of the text in pixels; between them they are 1/28 of the picture's shorter side."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _LONGEST_LINE = 300
@@ -43,7 +43,7 @@ def annotate(picture: NDArray[np.uint8], top: Sequence[str], bottom: Sequence[st
     from PIL import Image, ImageDraw
 
     rows, columns = picture.shape[:2]
-    size = min(max(min(rows, columns) // 30, SMALLEST), LARGEST)
+    size = min(max(min(rows, columns) // 28, SMALLEST), LARGEST)
     image = Image.fromarray(np.ascontiguousarray(picture))
     draw = ImageDraw.Draw(image)
     white, black = (255, 0) if picture.ndim == 2 else ((255, 255, 255), (0, 0, 0))

@@ -51,10 +51,7 @@ class Mosaic:
     def tiles(self, region: Fit) -> list[Tile]:
         """The tiles that the region covers, in the order of their frames."""
         if self.places is not None:
-            _, left, upper = self.places.T
-            covered = (left < region.right) & (left + self.tile_columns > region.left)
-            covered &= (upper < region.lower) & (upper + self.tile_rows > region.upper)
-            return [Tile(*map(int, place)) for place in self.places[covered]]
+            return [Tile(*map(int, place)) for place in self._placed(region)]
         across = -(-self.columns // self.tile_columns)
         first_column, first_row = int(region.left) // self.tile_columns, int(region.upper) // self.tile_rows
         end_column = min(-int(-region.right // self.tile_columns), across)
@@ -66,10 +63,21 @@ class Mosaic:
         ]
 
     def count(self, region: Fit) -> int:
-        """How many tiles the region would cover in a full grid; cheap, however many."""
+        """How many tiles the region covers; cheap, however many."""
+        if self.places is not None:
+            return len(self._placed(region))
         across = int(-(-region.right // self.tile_columns) - region.left // self.tile_columns)
         down = int(-(-region.lower // self.tile_rows) - region.upper // self.tile_rows)
         return across * down
+
+    def _placed(self, region: Fit) -> NDArray[np.int64]:
+        """Those of the places that the region covers."""
+        assert self.places is not None, "the caller looked"
+        _, left, upper = self.places.T
+        covered = (left < region.right) & (left + self.tile_columns > region.left)
+        covered &= (upper < region.lower) & (upper + self.tile_rows > region.upper)
+        found: NDArray[np.int64] = self.places[covered]
+        return found
 
 
 def from_attributes(attributes: Attributes, image: ImageParams) -> Mosaic | None:

@@ -229,7 +229,8 @@ async def _slide(archive: Archive, instance: StoredInstance, wanted: Rendition) 
 
     def finish() -> bytes:
         shown = mosaic.finished(canvas, region, wanted.viewport)
-        shown, profile = rendition.finished(shown, stored[0][1] if stored else b"", first, wanted)
+        one = replace(first, image=replace(first.image, number_of_frames=1))  # nobody asked for a frame
+        shown, profile = rendition.finished(shown, stored[0][1] if stored else b"", one, wanted)
         return picture.encode(shown, wanted.media_type, quality=wanted.quality, profile=profile)
 
     return await archive.workers.run(finish)

@@ -536,3 +536,93 @@ def test_no_patient_in_errors(given: Given) -> None:
     answer = given.get(f"{instance.path}/rendered")
     assert answer.error is not None
     assert "SECRET" not in str(answer.error).upper()
+
+
+# Whole slides
+
+
+def slide(**changes: Any) -> bytes:
+    """Tiles of 10 × 10 in a total pixel matrix of 25 × 15: each has the gray of 40 × its number."""
+    pixels = b"".join(bytes([40 * number]) * 100 for number in range(6))
+    defaults: dict[str, Any] = {
+        "SOPClassUID": "1.2.840.10008.5.1.4.1.1.77.1.6",
+        "NumberOfFrames": 6,
+        "Rows": 10,
+        "Columns": 10,
+        "TotalPixelMatrixColumns": 25,
+        "TotalPixelMatrixRows": 15,
+        "DimensionOrganizationType": "TILED_FULL",
+        "BitsAllocated": 8,
+        "BitsStored": 8,
+        "HighBit": 7,
+        "RescaleSlope": None,
+        "RescaleIntercept": None,
+        "PixelData": pixels,
+    }
+    return part10(ct(**defaults | changes))
+
+
+def matrix() -> np.ndarray:  # type: ignore[type-arg]
+    grid = np.arange(6).reshape(2, 3) * 40
+    return grid.repeat(10, axis=0).repeat(10, axis=1)[:15, :25]
+
+
+@pytest.mark.parametrize("accept", [None, "image/gif", "image/png"])
+def test_a_slide_is_one_picture(given: Given, accept: str | None) -> None:
+    (instance,) = given.store(slide())
+    answer = given.get(f"{instance.path}/rendered", accept)
+    assert answer.headers["content-type"] == (accept or JPEG)
+    assert np.abs(read(answer.body) - matrix()).mean() < (3 if accept is None else 0.01)
+
+
+def test_only_the_tiles_of_the_region_are_read(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
+    from skiagraph.services import stored_frames
+
+    touched = []
+    really = stored_frames.read
+
+    async def counted(archive: Any, instance: Any, number: int) -> bytes:
+        touched.append(number)
+        return await really(archive, instance, number)
+
+    monkeypatch.setattr(stored_frames, "read", counted)
+    (instance,) = given.store(slide())
+    answer = given.get(f"{instance.path}/rendered", "image/png", query="viewport=8,8,14,6,8,8")
+    assert (read(answer.body) == matrix()[6:14, 14:22]).all()
+    assert sorted(touched) == [2, 3, 5, 6]
+
+
+def test_tiles_of_a_slide_one_by_one(given: Given) -> None:
+    (instance,) = given.store(slide())
+    answer = given.get(f"{instance.path}/rendered", 'multipart/related; type="image/png"')
+    assert [int(read(part.body)[0, 0]) for part in answer.parts] == [0, 40, 80, 120, 160, 200]
+    assert int(read(given.get(f"{instance.path}/frames/4/rendered", "image/png").body)[0, 0]) == 120
+
+
+def test_slides_that_are_too_large(given: Given) -> None:
+    from skiagraph.errors import PayloadTooLarge
+
+    (instance,) = given.store(slide(TotalPixelMatrixColumns=900_000, DimensionOrganizationType="TILED_SPARSE"))
+    (described,) = given.store(
+        slide(
+            TotalPixelMatrixColumns=900_000,
+            TotalPixelMatrixRows=900_000,
+            DimensionOrganizationType="TILED_SPARSE",
+            PerFrameFunctionalGroupsSequence=[position(1, 1), position(899_991, 1)],
+        )
+    )
+    assert given.get(f"{instance.path}/rendered").status == 200, "without positions it is tiles"
+    assert isinstance(given.get(f"{described.path}/rendered").error, PayloadTooLarge)
+    assert isinstance(given.get(f"{described.path}/rendered", query="viewport=9,9").error, BadRequest)
+    answer = given.get(f"{described.path}/rendered", "image/png", query="viewport=10,10,899990,0,10,10")
+    assert (read(answer.body) == 40).all()
+    assert given.get(f"{described.path}/thumbnail").status == 200, "a thumbnail is always possible: the middle tile"
+
+
+def position(column: int, row: int) -> Dataset:
+    place = Dataset()
+    place.ColumnPositionInTotalImagePixelMatrix = column
+    place.RowPositionInTotalImagePixelMatrix = row
+    group = Dataset()
+    group.PlanePositionSlideSequence = [place]
+    return group
