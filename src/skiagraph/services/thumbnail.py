@@ -13,16 +13,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from skiagraph.errors import ResourceNotFound
+from skiagraph.errors import BadRequest, ResourceNotFound
 from skiagraph.index.base import StoredInstance
 from skiagraph.pixels import elements, picture
-from skiagraph.pixels.image import BadPixels
-from skiagraph.pixels.mosaic import MOST_TILES
+from skiagraph.pixels.image import BadPixels, ImageParams
+from skiagraph.pixels.mosaic import Mosaic, plan
 from skiagraph.pixels.rendition import Rendition
-from skiagraph.pixels.viewport import fit
 from skiagraph.services import frames, icons, pictures, rendered, representation
 from skiagraph.services.archive import Archive
 from skiagraph.services.icons import Icon
+from skiagraph.services.pictures import Description
 from skiagraph.services.representation import Version
 from skiagraph.standard.rendering import Viewport
 from skiagraph.values import Attributes, Level, ResourcePath
@@ -35,7 +35,6 @@ from skiagraph.wire.transaction import Transaction
 DEFAULT_SIZE = 256
 """Pixels that a thumbnail has at most in each direction when the request names no viewport; it is not enlarged."""
 
-_SMALL = Viewport(DEFAULT_SIZE, DEFAULT_SIZE)
 _SLIDES_LOOKED_AT = 64  # Instances of one slide: levels, label, overview, thumbnail
 
 
@@ -81,20 +80,35 @@ async def _made(
             description = await pictures.describe(archive, instance)
             modality = elements.text(description.attributes, "00080060")
             if not shows_patient(description.attributes):
-                whole = description.mosaic if frame is None else None
-                if whole is not None and whole.count(fit(whole.columns, whole.rows, _SMALL)) > MOST_TILES:
-                    whole = None
-                shown = whole or description.image
-                size = viewport or Viewport(min(DEFAULT_SIZE, shown.columns), min(DEFAULT_SIZE, shown.rows))
-                wanted = Rendition(choice.offer.media_type, viewport=size, overlays=False)
-                if whole is not None:
-                    return await pictures.slide(archive, instance, wanted)
-                number = pictures.representative(instance) if frame is None else frame
-                return await pictures.encoded(archive, instance, number, wanted)
+                return await _picture(archive, instance, description, frame, viewport, choice)
         except BadPixels:
             icon = Icon.IMAGE
     modality = modality or elements.text(await representation.attributes(archive, instance), "00080060")
     return await archive.workers.run(icons.encoded, icon, modality, icons.side(viewport), choice.offer.media_type)
+
+
+async def _picture(
+    archive: Archive,
+    instance: StoredInstance,
+    description: Description,
+    frame: int | None,
+    viewport: Viewport | None,
+    choice: Choice,
+) -> bytes:
+    def small(shown: ImageParams | Mosaic) -> Rendition:
+        size = viewport or Viewport(min(DEFAULT_SIZE, shown.columns), min(DEFAULT_SIZE, shown.rows))
+        return Rendition(choice.offer.media_type, viewport=size, overlays=False)
+
+    if frame is None and description.mosaic is not None:
+        wanted = small(description.mosaic)
+        try:
+            plan(description.mosaic, wanted.viewport)
+        except BadRequest:
+            pass  # a level of too many tiles: one of them has to do
+        else:
+            return await pictures.slide(archive, instance, wanted)
+    number = pictures.representative(instance) if frame is None else frame
+    return await pictures.encoded(archive, instance, number, small(description.image))
 
 
 def shows_patient(attributes: Attributes) -> bool:
