@@ -1,6 +1,7 @@
 """Store Transaction (STOW-RS) — PS3.18 §10.5.
 
-Request   POST /studies or /studies/{study} with PS3.10 files, as multipart/related or as a single file.
+Request   POST /studies or /studies/{study} with PS3.10 files, as multipart/related or as a single file; or with
+          metadata (JSON or XML) and bulk data, which become such files (`services.store_metadata`).
 Behavior  every part for itself: written as it arrives, read once, committed durably; one bad part harms nobody.
 Response  200, 202 or 409 by Table 10.5.3-1 with the Store Instances Response Module (Annex I), JSON or XML.
 """
@@ -21,6 +22,7 @@ from skiagraph.blobs.base import Chunk, Staged
 from skiagraph.errors import (
     ArchiveError,
     BadRequest,
+    CannotUnderstand,
     DuplicateInstance,
     InstanceError,
     MissingIdentifier,
@@ -34,6 +36,7 @@ from skiagraph.index.base import Added, NewInstance, Outcome
 from skiagraph.services.archive import Archive
 from skiagraph.services.commit import Ready
 from skiagraph.services.measures import FAILED, STORED
+from skiagraph.services.store_metadata import METADATA, Assembled, Gathering
 from skiagraph.services.store_response import COERCED, DOES_NOT_MATCH, Failed, Stored, module, status
 from skiagraph.services.upload import Upload
 from skiagraph.standard import native_xml, part10
@@ -50,11 +53,21 @@ log = structlog.get_logger("store")
 
 Result: TypeAlias = Stored | Failed
 
-TAKEN = ('multipart/related; type="application/dicom"', "application/dicom")
+TAKEN = (
+    'multipart/related; type="application/dicom"',
+    'multipart/related; type="application/dicom+json"',
+    'multipart/related; type="application/dicom+xml"',
+    "application/dicom",
+    "application/dicom+json",
+    "application/dicom+xml",
+)
 """Media types that Store takes."""
 
 _AHEAD = 8
 """Instances of one request that are read and committed while the next arrive."""
+
+_READ = 2**20
+"""Bytes of bulk data that are in memory at a time."""
 
 _LOGGED_FAILURES = 20
 """Lines about one request in the log; a number stands for the rest."""
@@ -135,7 +148,7 @@ class Intake:
             if not any(isinstance(result, Stored) for result in self._results):
                 raise
             # What was whole is stored, and the sender has to know it.
-            self._results.append(self._failed(error, None))
+            self._results.append(self._failed(error, {}))
         except BaseException:
             await self._settle()
             raise
@@ -159,6 +172,8 @@ class Intake:
             await self._multipart(content_type, chunks)
         elif kind is not None and kind.name == "application/dicom":
             await self._single(chunks)
+        elif kind is not None and kind.name in METADATA:
+            await self._metadata(content_type, chunks, None)
         else:
             raise UnsupportedMediaType(f"Store does not take the media type {content_type[:200]!r}.", details=TAKEN)
 
@@ -181,13 +196,16 @@ class Intake:
             await upload.write(chunk)
         except ArchiveError as error:
             upload.discard()
-            self._result(self._failed(error, None))
+            self._result(self._failed(error, {}))
             return None
         return upload
 
     async def _multipart(self, content_type: str, chunks: AsyncIterator[Chunk]) -> None:
         settings = self._archive.settings
         related = parse_related(content_type)
+        if related.type in METADATA:
+            await self._metadata(content_type, chunks, related.boundary)
+            return
         if related.type not in _DICOM:
             raise UnsupportedMediaType(f"Store does not take parts of the type {related.type[:100]!r}.", details=TAKEN)
         reader = MultipartReader(
@@ -210,6 +228,62 @@ class Intake:
             if upload is not None:
                 upload.discard()
 
+    async def _metadata(self, content_type: str, chunks: AsyncIterator[Chunk], boundary: str | None) -> None:
+        """Take metadata and bulk data, then make their Instances; without boundary the payload is the metadata."""
+        gathering = Gathering(self._archive.blobs, self._archive.settings)
+        try:
+            if boundary is None:
+                gathering.begin({"content-type": content_type})
+                async for chunk in chunks:
+                    if gathering.write(chunk):
+                        await asyncio.to_thread(gathering.spool)
+                gathering.end()
+            else:
+                await self._gather(gathering, chunks, boundary)
+            instances = gathering.assemble(self._study_instance_uid)
+            while (assembled := await asyncio.to_thread(next, instances, None)) is not None:
+                await self._assembled(assembled)
+        finally:
+            gathering.discard()
+
+    async def _gather(self, gathering: Gathering, chunks: AsyncIterator[Chunk], boundary: str) -> None:
+        settings = self._archive.settings
+        reader = MultipartReader(
+            boundary, max_header_bytes=settings.max_part_header_bytes, max_parts=settings.max_parts
+        )
+        async for chunk in chunks:
+            for event in reader.feed(bytes(chunk)):
+                if isinstance(event, PartData):
+                    if gathering.write(event.data):
+                        await asyncio.to_thread(gathering.spool)
+                elif isinstance(event, PartBegin):
+                    gathering.begin(event.headers)
+                else:
+                    gathering.end()
+        reader.close()
+
+    async def _assembled(self, assembled: Assembled) -> None:
+        """Write the file of one data set to an upload, and finish that as if it had come so."""
+        if assembled.pieces is None:
+            self._result(self._failed(assembled.error or CannotUnderstand(), assembled.attributes))
+            return
+        upload: Upload | None = Upload(self._archive.blobs)
+        try:
+            for piece in assembled.pieces:
+                if isinstance(piece, bytes):
+                    upload = upload and await self._write(upload, piece)
+                    continue
+                for done in range(0, piece.length, _READ):
+                    length = min(_READ, piece.length - done)
+                    data = await asyncio.to_thread(piece.source.read_at, piece.offset + done, length)
+                    upload = upload and await self._write(upload, data)
+        except BaseException:
+            if upload is not None:
+                upload.discard()
+            raise
+        if upload is not None:
+            await self._finish(upload)
+
     def _begin(self, headers: Mapping[str, str]) -> Upload | None:
         """Open an upload for a part; None for a part that can not be an Instance."""
         kind = media_type.parse(headers.get("content-type", ""))
@@ -223,7 +297,7 @@ class Intake:
                 content_decoder(headers.get("content-encoding", ""), self._archive.settings.max_inflated_bytes),
             )
         except UnsupportedMediaType as error:
-            self._result(self._failed(error, None))
+            self._result(self._failed(error, {}))
             return None
         return Upload(self._archive.blobs, [decoder for decoder in decoders if decoder is not None])
 
@@ -265,7 +339,7 @@ class Intake:
             return self._stored(path, header, added)
         except Exception as error:
             upload.discard()
-            return self._failed(error, header)
+            return self._failed(error, {} if header is None else header.attributes)
 
     def _read(self, upload: Upload) -> tuple[Staged, NewInstance]:
         settings = self._archive.settings
@@ -289,7 +363,7 @@ class Intake:
     def _stored(self, path: ResourcePath, header: Header, added: Added) -> Result:
         sop_class_uid = text(header, "00080016")
         if added.outcome is Outcome.DUPLICATE:
-            return self._failed(duplicate(path, added), header)
+            return self._failed(duplicate(path, added), header.attributes)
         STORED.labels(added.outcome.value).inc()
         if added.outcome is Outcome.KEPT:
             return Stored(path, sop_class_uid, COERCED, ("Another data set is stored under this UID and was kept.",))
@@ -298,7 +372,7 @@ class Intake:
             comments += (header.pixel_data.problem,)
         return Stored(path, sop_class_uid, DOES_NOT_MATCH if comments else None, comments)
 
-    def _failed(self, error: Exception, header: Header | None) -> Failed:
+    def _failed(self, error: Exception, attributes: Attributes) -> Failed:
         reason = codes(error).store
         FAILED.labels(f"0x{reason:04X}").inc()
         if not isinstance(error, ArchiveError):
@@ -309,11 +383,11 @@ class Intake:
             self._failures += 1
             if self._failures <= _LOGGED_FAILURES:
                 log.warning("instance not stored", request_id=self._request_id, reason=f"0x{reason:04X}", why=comment)
-        sop_instance_uid = text(header, "00080018") if header is not None else ""
+        sop_instance_uid = text_of(attributes, "00080018")
         return Failed(
             reason,
             comment,
-            text(header, "00080016") if header is not None else "",
+            text_of(attributes, "00080016"),
             sop_instance_uid if is_uid(sop_instance_uid) else "",
             error.details if isinstance(error, InstanceError) else (),
             full=isinstance(error, StorageFull),

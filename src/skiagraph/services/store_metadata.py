@@ -1,0 +1,366 @@
+"""Metadata and bulk data of one Store request, to PS3.10 files — PS3.18 §10.5.1.4, §10.5.2.
+
+The parts are written one behind the other into one file of the staging area as they arrive. When all are there, each
+data set of the metadata becomes the pieces of a PS3.10 file, its bulk data spans of that file: they are found by
+Content-Location or Content-ID. What is missing and can be supplied is: UIDs, empty attributes of type 2, and what
+compressed pixels say of themselves.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import unquote
+
+import orjson
+
+from skiagraph.blobs.base import BlobStore, Chunk, Staged
+from skiagraph.errors import ArchiveError, BadRequest, CannotUnderstand, PayloadTooLarge, UnsupportedMediaType
+from skiagraph.services import store_pixels
+from skiagraph.settings import Settings
+from skiagraph.standard import native_xml, part10_writer
+from skiagraph.standard.media_types import DICOM, DICOM_JSON, DICOM_XML, JSON
+from skiagraph.standard.part10_writer import Bulk, Piece, Span
+from skiagraph.standard.transfer_syntaxes import EXPLICIT_VR_LITTLE_ENDIAN
+from skiagraph.values import Attributes
+from skiagraph.wire import media_type
+from skiagraph.wire.content_coding import Decoder, content_decoder, transfer_decoder
+from skiagraph.wire.media_type import MediaType
+
+METADATA: Final = frozenset({DICOM_JSON, DICOM_XML})
+"""Media types of metadata."""
+
+MOST_METADATA: Final = 64 * 2**20
+"""Most bytes of one part with metadata: a parsed document takes about ten times that."""
+
+_GENERIC: Final = frozenset({"", JSON, "application/xml", "text/xml"})
+"""Types that metadata also come under; with a Content-Location such a part is bulk data."""
+
+_SPOOL: Final = 2**20
+
+# Type 2 of the Patient, General Study and General Series Modules (PS3.3 C.7.1.1, C.7.2.1, C.7.3.1)
+_TYPE_2: Final = {
+    "00080020": "DA",
+    "00080030": "TM",
+    "00080050": "SH",
+    "00080090": "PN",
+    "00100010": "PN",
+    "00100020": "LO",
+    "00100030": "DA",
+    "00100040": "CS",
+    "00200010": "SH",
+    "00200011": "IS",
+}
+_STUDY, _SERIES, _INSTANCE, _CLASS = "0020000D", "0020000E", "00080018", "00080016"
+_DOCUMENT, _DOCUMENT_TYPE, _DOCUMENT_LENGTH = "00420011", "00420012", "00420015"
+_DOCUMENT_CLASSES: Final = {
+    "application/pdf": "1.2.840.10008.5.1.4.1.1.104.1",
+    "text/xml": "1.2.840.10008.5.1.4.1.1.104.2",
+    "model/stl": "1.2.840.10008.5.1.4.1.1.104.3",
+    "model/obj": "1.2.840.10008.5.1.4.1.1.104.4",
+    "model/mtl": "1.2.840.10008.5.1.4.1.1.104.5",
+}
+
+
+@dataclass(slots=True)
+class Part:
+    """The body of one part in the staging area; a `standard.header.Source`."""
+
+    staged: Staged
+    offset: int
+    media_type: MediaType | None
+    metadata: bool
+    decoders: Sequence[Decoder] = ()
+    size: int = 0
+    problem: ArchiveError | None = None
+    """Why the body could not be taken; who refers to it fails."""
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        return self.staged.read_at(self.offset + offset, max(0, min(length, self.size - offset)))
+
+    @property
+    def span(self) -> Span:
+        return Span(self.staged, self.offset, self.size)
+
+
+@dataclass(frozen=True, slots=True)
+class Assembled:
+    """One data set of the metadata: the pieces of its file, or why there are none."""
+
+    attributes: Attributes
+    """Of one that failed no more than its UIDs; empty where the metadata could not be read."""
+    pieces: Iterator[Piece] | None = None
+    error: Exception | None = None
+
+
+@dataclass(slots=True)
+class _Supplied:
+    """UIDs given out in this request: what comes together without them belongs together."""
+
+    study_instance_uid: str | None
+    series: dict[str, str] = field(default_factory=dict)
+
+
+class Gathering:
+    """Takes the parts of one request, then gives its Instances. Blocks; not thread-safe.
+
+    1. `begin`, `write`, `end` for every part.
+    2. `assemble` once; what it yields reads the staging area.
+    3. `discard` at the end, whatever happened.
+    """
+
+    def __init__(self, blobs: BlobStore, settings: Settings) -> None:
+        self._settings = settings
+        self._staged = blobs.stage()
+        self._waiting: list[Chunk] = []
+        self._waiting_bytes = 0
+        self._written = 0
+        self._documents: list[Part] = []
+        self._given: dict[str, list[Part]] = {}
+        self._decoded: dict[str, list[Part]] = {}
+        self._part: Part | None = None
+        self._files = 0
+
+    def discard(self) -> None:
+        """Forget everything."""
+        self._waiting.clear()
+        self._staged.discard()
+
+    # Parts as they arrive
+
+    def begin(self, headers: Mapping[str, str]) -> None:
+        """Begin a part."""
+        kind = media_type.parse(headers.get("content-type", ""))
+        name = "" if kind is None else kind.name
+        location = headers.get("content-location", "").strip()
+        identifier = headers.get("content-id", "").strip().removeprefix("<").removesuffix(">")
+        metadata = name in METADATA or (name in _GENERIC and not self._documents and not (location or identifier))
+        part = Part(self._staged, self._written, kind, metadata)
+        if name == DICOM and not (location or identifier):
+            self._files += 1
+        try:
+            decoders = (
+                transfer_decoder(headers.get("content-transfer-encoding", "")),
+                content_decoder(headers.get("content-encoding", ""), self._settings.max_inflated_bytes),
+            )
+            part.decoders = [decoder for decoder in decoders if decoder is not None]
+        except UnsupportedMediaType as error:
+            part.problem = error
+        self._part = part
+        if metadata:
+            self._documents.append(part)
+        for reference in filter(None, (location, identifier and f"cid:{identifier}")):
+            self._given.setdefault(reference, []).append(part)
+            self._decoded.setdefault(unquote(reference), []).append(part)
+
+    def write(self, data: Chunk) -> bool:
+        """Take some of the body, which must not change afterwards. Whether it is time for `spool`."""
+        part = self._part
+        if part is None or part.problem is not None:
+            return False
+        if not part.decoders:
+            self._take(part, data)
+        else:
+            try:
+                self._decode(part, part.decoders, data)
+            except (BadRequest, PayloadTooLarge) as error:
+                part.problem = error
+        return self._waiting_bytes >= _SPOOL
+
+    def _decode(self, part: Part, decoders: Sequence[Decoder], data: Chunk) -> None:
+        if not decoders:
+            self._take(part, data)
+            if self._waiting_bytes >= _SPOOL:
+                self.spool()  # a bomb is written as it unfolds
+            return
+        for piece in decoders[0].feed(data):
+            self._decode(part, decoders[1:], piece)
+
+    def _take(self, part: Part, data: Chunk) -> None:
+        size = len(data)
+        if part.metadata and part.size + size > MOST_METADATA:
+            part.problem = PayloadTooLarge(f"A part with metadata has more than {MOST_METADATA} bytes.")
+            return
+        self._waiting.append(data)
+        self._waiting_bytes += size
+        self._written += size
+        part.size += size
+
+    def end(self) -> None:
+        """End a part."""
+        part, self._part = self._part, None
+        if part is not None and part.problem is None:
+            try:
+                for decoder in part.decoders:
+                    decoder.finish()
+            except BadRequest as error:
+                part.problem = error
+
+    def spool(self) -> None:
+        """Write what waits. Raises StorageFull."""
+        chunks, self._waiting, self._waiting_bytes = self._waiting, [], 0
+        if chunks:
+            self._staged.write(chunks)
+
+    # Instances when all is there
+
+    def assemble(self, study_instance_uid: str | None) -> Iterator[Assembled]:
+        """Yield each data set as a file, in the order of the metadata.
+
+        Parameters
+        ----------
+        study_instance_uid
+            Of the resource; supplied where a data set has none.
+
+        Raises
+        ------
+        BadRequest
+            There is no metadata, or none that can be read.
+        """
+        self.spool()
+        if not self._documents:
+            raise BadRequest(
+                "The payload has no metadata: the first part has to be application/dicom+json or application/dicom+xml."
+            )
+        supplied = _Supplied(study_instance_uid)
+        readable = False
+        failures: list[ArchiveError] = []
+        for document in self._documents:
+            try:
+                data_sets = self._read(document)
+            except ArchiveError as error:
+                failures.append(error)
+                if readable:
+                    yield Assembled({}, error=error)
+                continue
+            if not readable:
+                yield from (Assembled({}, error=error) for error in failures)
+            readable = True
+            for attributes in data_sets:
+                yield self._assemble(attributes, supplied)
+        for _ in range(self._files):
+            yield Assembled({}, error=UnsupportedMediaType("A PS3.10 file can not come together with metadata."))
+        if not readable:
+            first = failures[0]
+            raise first if isinstance(first, PayloadTooLarge) else BadRequest(first.message, details=first.details)
+
+    def _read(self, document: Part) -> list[Any]:
+        if document.problem is not None:
+            raise document.problem
+        data = document.read_at(0, document.size)
+        name = "" if document.media_type is None else document.media_type.name
+        if name in (DICOM_XML, "application/xml", "text/xml") or (not name and data.lstrip().startswith(b"<")):
+            depth = self._settings.max_sequence_depth
+            return [native_xml.from_xml(data, max_bytes=MOST_METADATA, max_depth=depth)]
+        try:
+            parsed = orjson.loads(data.removeprefix(b"\xef\xbb\xbf"))
+        except orjson.JSONDecodeError as error:
+            # The text of the parser may quote the document; its position does not
+            raise CannotUnderstand(
+                f"The metadata are no JSON: see line {error.lineno}, column {error.colno}."
+            ) from None
+        if not isinstance(parsed, list):
+            parsed = [parsed]
+        if not parsed or not all(isinstance(each, dict) for each in parsed):
+            raise CannotUnderstand("The metadata are no DICOM JSON Model: an array of objects is expected.")
+        return parsed
+
+    def _assemble(self, given: Attributes, supplied: _Supplied) -> Assembled:
+        attributes = given
+        try:
+            attributes = part10_writer.normalised(given)
+            _supply(attributes, supplied)
+            self._document(attributes)
+            image = self._image(attributes, _hint(given))
+            pieces = part10_writer.write(
+                attributes,
+                lambda tag, element, depth: (
+                    image.bulk if image and tag == store_pixels.PIXEL_DATA and not depth else self._bulk(tag, element)
+                ),
+                transfer_syntax_uid=image.transfer_syntax_uid if image else EXPLICIT_VR_LITTLE_ENDIAN,
+                max_sequence_depth=self._settings.max_sequence_depth,
+            )
+        except Exception as error:
+            named = {tag: {"vr": "UI", "Value": [_text(attributes, tag)]} for tag in (_CLASS, _INSTANCE)}
+            return Assembled(named, error=error)
+        return Assembled(attributes, pieces)
+
+    def _find(self, tag: str, uri: Any) -> list[Part]:
+        """Return the parts of a BulkDataURI in their order. Raises CannotUnderstand when there is none."""
+        parts: list[Part] = []
+        if isinstance(uri, str):
+            parts = self._given.get(uri) or self._decoded.get(unquote(uri)) or []
+            while not parts or f"{uri}/frames/{len(parts) + 1}" in self._given:
+                frame = self._given.get(f"{uri}/frames/{len(parts) + 1}")
+                if frame is None:
+                    break
+                parts = [*parts, frame[0]]
+        if not parts:
+            raise CannotUnderstand(
+                f"({tag[:4]},{tag[4:]}) refers to bulk data that the request does not have: a part with its"
+                " BulkDataURI as Content-Location is expected.",
+                details=(tag,),
+            )
+        for part in parts:
+            if part.problem is not None:
+                raise CannotUnderstand(
+                    f"The bulk data of ({tag[:4]},{tag[4:]}) can not be taken: {part.problem.message}", details=(tag,)
+                )
+        return parts
+
+    def _bulk(self, tag: str, element: Mapping[str, Any]) -> Bulk:
+        return Bulk((self._find(tag, element.get("BulkDataURI"))[0].span,))
+
+    def _image(self, attributes: Attributes, hint: str) -> store_pixels.Image | None:
+        element = attributes.get(store_pixels.PIXEL_DATA)
+        if not isinstance(element, dict) or element.get("BulkDataURI") is None:
+            return None
+        parts = self._find(store_pixels.PIXEL_DATA, element["BulkDataURI"])
+        return store_pixels.image(attributes, parts, hint)
+
+    def _document(self, attributes: Attributes) -> None:
+        """Supply what an Encapsulated Document says of itself: type, SOP Class, and length without padding."""
+        element = attributes.get(_DOCUMENT)
+        if not isinstance(element, dict):
+            return
+        if element.get("BulkDataURI") is not None:
+            part = self._find(_DOCUMENT, element["BulkDataURI"])[0]
+            attributes[_DOCUMENT_LENGTH] = {"vr": "UL", "Value": [part.size]}
+            if not _text(attributes, _DOCUMENT_TYPE) and part.media_type is not None:
+                attributes[_DOCUMENT_TYPE] = {"vr": "LO", "Value": [part.media_type.name]}
+        if not _text(attributes, _CLASS):
+            document_class = _DOCUMENT_CLASSES.get(_text(attributes, _DOCUMENT_TYPE).lower())
+            if document_class is not None:
+                attributes[_CLASS] = {"vr": "UI", "Value": [document_class]}
+
+
+def _supply(attributes: Attributes, supplied: _Supplied) -> None:
+    """Supply UIDs that are missing and empty attributes of type 2."""
+    study = _text(attributes, _STUDY)
+    if not study:
+        study = supplied.study_instance_uid = supplied.study_instance_uid or _new_uid()
+        attributes[_STUDY] = {"vr": "UI", "Value": [study]}
+    if not _text(attributes, _SERIES):
+        series = supplied.series.setdefault(study, _new_uid())
+        attributes[_SERIES] = {"vr": "UI", "Value": [series]}
+    if not _text(attributes, _INSTANCE):
+        attributes[_INSTANCE] = {"vr": "UI", "Value": [_new_uid()]}
+    for tag, vr in _TYPE_2.items():
+        attributes.setdefault(tag, {"vr": vr})
+
+
+def _hint(given: Attributes) -> str:
+    """Return the Transfer Syntax UID that the metadata claims; group 0002 says nothing else."""
+    return _text(given, "00020010")
+
+
+def _new_uid() -> str:
+    return f"2.25.{uuid.uuid4().int}"
+
+
+def _text(attributes: Attributes, tag: str) -> str:
+    element = attributes.get(tag)
+    values = element.get("Value") if isinstance(element, dict) else None
+    return values[0] if isinstance(values, list) and values and isinstance(values[0], str) else ""
