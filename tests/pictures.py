@@ -25,7 +25,7 @@ def image(
     return ImageParams(rows, columns, samples, allocated, stored, stored - 1, signed, photometric, **more)
 
 
-def pixels(of: ImageParams, seed: int = 1, *, noise: float = 0.01, extremes: bool = True) -> NDArray[Any]:
+def pixels(of: ImageParams, seed: int = 0, *, noise: float = 0.01, extremes: bool = True) -> NDArray[Any]:
     """Cells that are smooth with some noise, over the whole range of the bits stored."""
     generator = np.random.default_rng(seed)
     y, x = np.mgrid[0 : of.rows, 0 : of.columns]

@@ -121,7 +121,7 @@ def test_lossless_is_the_very_cells(kind: str, size: tuple[int, int]) -> None:
     ("kind", "uid"), [(kind, uid) for kind, uids in LOSSY_OF.items() for uid in sorted(uids)], ids=str
 )
 def test_lossy_is_near(kind: str, uid: str) -> None:
-    """No sample is off by more than 3 % of the range; on the average, where it is the eye that does not see it."""
+    """No sample is off by more than 4 % of the range; on the average, where it is the eye that does not see it."""
     of = KINDS[kind]
     cells = pixels(of, extremes=False)
     frame, described = encode.encode(cells, uid, of)
@@ -132,11 +132,11 @@ def test_lossy_is_near(kind: str, uid: str) -> None:
         luminance = found @ np.array([0.299, 0.587, 0.114])
         # Colours that RGB does not have are clipped: where none is, it is the luminance that was encoded
         inside = (found.min(-1) > 0) & (found.max(-1) < 255)
-        assert np.abs(luminance - wanted[..., 0])[inside].max() < 0.03 * 256
+        assert np.abs(luminance - wanted[..., 0])[inside].max() < 0.04 * 256
         return
     assert decoded.photometric_interpretation == of.photometric_interpretation
     difference = np.abs(found.astype(np.float64) - wanted)
-    bound = 0.03 * (1 << of.bits_stored)
+    bound = 0.04 * (1 << of.bits_stored)
     if uid == f"{X}.4.112" or (uid == f"{X}.4.50" and of.samples_per_pixel == 3):
         assert difference.mean() < bound
     else:

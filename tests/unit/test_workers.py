@@ -1,0 +1,172 @@
+"""The pool: what is alike is done once, what was done is kept within bounds, what fails fails for all who wait."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from skiagraph.workers import Workers
+
+
+@pytest.fixture
+def workers() -> Iterator[Workers]:
+    made = Workers(2, 1000)
+    yield made
+    made.close()
+
+
+def test_work_runs_in_threads(workers: Workers) -> None:
+    async def main() -> str:
+        return await workers.run(lambda: threading.current_thread().name)
+
+    assert asyncio.run(main()).startswith("worker")
+    assert asyncio.run(main()).startswith("worker"), "whatever the event loop"
+
+
+def test_no_more_at_a_time_than_threads(workers: Workers) -> None:
+    lock, now, most = threading.Lock(), 0, 0
+    both = threading.Barrier(2)
+
+    def work() -> None:
+        nonlocal now, most
+        with lock:
+            now += 1
+            most = max(most, now)
+        both.wait(10)
+        with lock:
+            now -= 1
+
+    async def main() -> None:
+        await asyncio.gather(*(workers.run(work) for _ in range(10)))
+
+    asyncio.run(main())
+    assert most == 2
+
+
+def test_alike_is_done_once(workers: Workers) -> None:
+    done = 0
+
+    async def make() -> bytes:
+        nonlocal done
+        done += 1
+        await asyncio.sleep(0)
+        return b"result"
+
+    async def main() -> list[bytes]:
+        together = await asyncio.gather(*(workers.once("key", make, len) for _ in range(5)))
+        return [*together, await workers.once("key", make, len)]
+
+    assert asyncio.run(main()) == [b"result"] * 6
+    assert done == 1
+
+
+def test_what_is_kept_is_bounded(workers: Workers) -> None:
+    made: list[int] = []
+
+    def maker(number: int, size: int) -> object:
+        async def make() -> bytes:
+            made.append(number)
+            return bytes(size)
+
+        return workers.once(number, make, len)
+
+    async def main() -> None:
+        for number in range(6):  # 200 bytes each: five of them are kept
+            await maker(number, 200)  # type: ignore[misc]
+        await maker(1, 200)  # type: ignore[misc]
+        await maker(0, 200)  # type: ignore[misc]
+        await maker(9, 251)  # type: ignore[misc]
+        await maker(9, 251)  # type: ignore[misc]
+
+    asyncio.run(main())
+    assert made == [0, 1, 2, 3, 4, 5, 0, 9, 9], "least recently used go; what is too large never stays"
+
+
+def test_errors_are_everybodys_and_are_not_kept(workers: Workers) -> None:
+    calls = 0
+
+    async def fail() -> bytes:
+        nonlocal calls
+        calls += 1
+        raise ValueError("no")
+
+    async def main() -> list[object]:
+        return list(await asyncio.gather(*(workers.once("key", fail, len) for _ in range(3)), return_exceptions=True))
+
+    assert [type(result) for result in asyncio.run(main())] == [ValueError] * 3
+    assert calls == 1
+    with pytest.raises(ValueError, match="no"):
+        asyncio.run(workers.once("key", fail, len))
+    assert calls == 2
+
+
+def test_one_who_gives_up_does_not_spoil_it_for_others(workers: Workers) -> None:
+    async def main() -> bytes:
+        go = asyncio.Event()
+
+        async def make() -> bytes:
+            await go.wait()
+            return b"result"
+
+        first = asyncio.create_task(workers.once("key", make, len))
+        second = asyncio.create_task(workers.once("key", make, len))
+        await asyncio.sleep(0)
+        first.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await first
+        go.set()
+        return await second
+
+    assert asyncio.run(main()) == b"result"
+
+
+def test_ahead(workers: Workers) -> None:
+    made: list[str] = []
+
+    async def main() -> None:
+        go = asyncio.Event()
+
+        async def make() -> bytes:
+            await go.wait()
+            made.append("x")
+            return b"result"
+
+        for key in range(5):
+            workers.ahead(key, make, len)
+        go.set()
+        assert await workers.once(0, make, len) == b"result"
+        await asyncio.sleep(0)
+
+    asyncio.run(main())
+    assert len(made) == 2, "no more than there are threads"
+
+
+def test_what_nobody_waits_for_fails_in_silence(workers: Workers) -> None:
+    async def fail() -> bytes:
+        raise ValueError
+
+    async def main() -> None:
+        workers.ahead("key", fail, len)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+
+    asyncio.run(main())
+
+
+def test_a_loop_that_ended_leaves_nothing_behind(workers: Workers) -> None:
+    async def never() -> bytes:
+        await asyncio.Event().wait()
+        return b""
+
+    async def begin() -> None:
+        workers.ahead("key", never, len)
+        await asyncio.sleep(0)
+
+    async def make() -> bytes:
+        return b"result"
+
+    asyncio.run(begin())
+    assert asyncio.run(workers.once("key", make, len)) == b"result"
