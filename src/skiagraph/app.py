@@ -25,7 +25,7 @@ from prometheus_client import values
 from skiagraph.blobs.file import FileBlobStore
 from skiagraph.errors import ArchiveError
 from skiagraph.index.sql import SqlIndex
-from skiagraph.services import bulkdata, delete, frames, metadata, rendered, retrieve, search, store, thumbnail
+from skiagraph.services import bulkdata, delete, frames, metadata, rendered, retrieve, search, store, thumbnail, uri
 from skiagraph.services.archive import Archive
 from skiagraph.services.commit import GroupCommit
 from skiagraph.services.recent import Recent
@@ -42,6 +42,7 @@ TRANSACTIONS: tuple[Transaction, ...] = (
     *bulkdata.TRANSACTIONS,
     *rendered.TRANSACTIONS,
     *thumbnail.TRANSACTIONS,
+    *uri.TRANSACTIONS,
     *delete.TRANSACTIONS,
 )
 """Everything this server does; router, documents, access control and tests are made from it."""

@@ -1,0 +1,157 @@
+"""The URI Service, known as WADO-URI — PS3.18 §9: one Instance, named and described by the query alone.
+
+Request   GET /wado?requestType=WADO&studyUID=…&seriesUID=…&objectUID=… with the parameters of §9.1.2.
+Behavior  The Instance is looked up by all three UIDs. ``application/dicom`` is Retrieve DICOM Instance (§9.4), a
+          rendered type, and by default everything, Retrieve Rendered Instance (§9.5).
+Response  200 with one part; 400 for parameters that are wrong, a frame that is not there among them; 406; 501 for
+          `anonymize` and presentation states, which are not supported.
+
+Each request is another spelling of one of the Studies Service, and is answered by it once it is checked. What differs:
+a multi-frame image is image/jpeg by default, its middle frame. The Transfer Syntax of ``application/dicom`` is said in
+Content-Type, though §8.7.3.5.2 has no such parameter here: user agents ignore it, or are glad of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from skiagraph.errors import BadRequest, NoAcceptableRepresentation, NotSupported
+from skiagraph.index.base import StoredInstance
+from skiagraph.pixels import picture
+from skiagraph.pixels.image import BadPixels
+from skiagraph.services import documents, pictures, rendered, representation, retrieve
+from skiagraph.services.archive import Archive
+from skiagraph.services.pictures import Kind
+from skiagraph.standard.media_types import DICOM
+from skiagraph.standard.transfer_syntaxes import DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN
+from skiagraph.values import ResourcePath
+from skiagraph.wire.accept import Choice, Offer, choose, refuse_dicom, rendered_offers
+from skiagraph.wire.media_type import MediaRange
+from skiagraph.wire.message import Request, Response
+from skiagraph.wire.transaction import Transaction
+from skiagraph.wire.uri_image_query import rendered_query
+from skiagraph.wire.uri_query import ANY, UriQuery, check_dicom, dicom_ranges, parse_uri
+
+# Deflated only where nothing else will do: few user agents inflate (§8.7.3.3.2, note)
+_ANY_SYNTAX = f"{DICOM}; transfer-syntax=*, {DICOM}; transfer-syntax={DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN}; q=0.1"
+
+
+async def retrieve_by_uri(archive: Archive, request: Request) -> Response:
+    """GET one Instance, as DICOM or rendered."""
+    asked = parse_uri(request.query)
+    header = request.headers.get("accept")
+    refuse_dicom(header, asked.content_type)
+    if asked.anonymize:  # of a rendering too: what could be read in the pixels would stay
+        raise NotSupported("This server does not anonymize: 'anonymize' is not supported.")
+    dicom = dicom_ranges(asked, header)
+    if dicom:
+        return await _dicom(archive, request, asked, dicom)
+    return await _rendered(archive, request, asked)
+
+
+# Retrieve DICOM Instance
+
+
+async def _dicom(archive: Archive, request: Request, asked: UriQuery, ranges: tuple[MediaRange, ...]) -> Response:
+    check_dicom(asked)
+    if asked.transfer_syntax == ANY:
+        accept = _ANY_SYNTAX
+    elif asked.transfer_syntax is not None:
+        accept = f"{DICOM}; transfer-syntax={asked.transfer_syntax}"
+    else:
+        accept = ", ".join(f"{entry.media_type}; q={entry.q:.3f}" for entry in ranges)
+    try:
+        return await retrieve.retrieve(archive, _restful(request, asked.path, accept))
+    except NoAcceptableRepresentation as error:
+        if not error.details:
+            raise
+        there = tuple(text for text in error.details if text.startswith(DICOM))
+        if isinstance(error, BadPixels):
+            raise BadPixels(error.message, details=there) from error
+        syntax = "an acceptable" if asked.transfer_syntax in (None, ANY) else "this"
+        raise NoAcceptableRepresentation(
+            f"The Instance can not be sent in {syntax} Transfer Syntax.", details=there
+        ) from error
+
+
+def _restful(request: Request, path: ResourcePath, accept: str, frame: int | None = None, query: str = "") -> Request:
+    """The request as one for a resource of the Studies Service."""
+    parameters = {
+        "study": path.study_instance_uid,
+        "series": path.series_instance_uid or "",
+        "instance": path.sop_instance_uid or "",
+    }
+    if frame is not None:
+        parameters["frames"] = str(frame)
+    return replace(
+        request, path=f"/{path}", query=query, headers={**request.headers, "accept": accept}, parameters=parameters
+    )
+
+
+# Retrieve Rendered Instance
+
+
+async def _rendered(archive: Archive, request: Request, asked: UriQuery) -> Response:
+    if asked.image.presentation is not None:
+        raise NotSupported("This server does not apply presentation states: 'presentationUID' is not supported.")
+    instance = await archive.index.locate(asked.path)
+    _check_image(instance, asked)
+    if pictures.kind(instance) is Kind.DOCUMENT:
+        return await _document(archive, request, asked, instance)
+    if not pictures.is_image(instance):
+        raise NoAcceptableRepresentation(
+            pictures.not_shown(instance), details=(f"contentType={DICOM} asks for the Instance itself.",)
+        )
+    choice = _negotiate(archive, request, asked, rendered_offers(picture.MEDIA_TYPES, single=True, multipart=False))
+    frame = asked.image.frame if instance.frames > 1 else None
+    size = (0, 0)
+    if asked.image.region is not None:
+        description = await pictures.describe(archive, instance)
+        shown = description.image if frame is not None or description.mosaic is None else description.mosaic
+        size = shown.columns, shown.rows
+    restful = _restful(request, asked.path, choice.offer.media_type, frame, rendered_query(asked.image, *size))
+    return await (rendered.retrieve(archive, restful) if frame is None else rendered.retrieve_frames(archive, restful))
+
+
+def _negotiate(archive: Archive, request: Request, asked: UriQuery, offers: tuple[Offer, ...]) -> Choice:
+    return choose(request.headers.get("accept"), asked.content_type, offers, strict=archive.settings.strict_accept)
+
+
+def _check_image(instance: StoredInstance, asked: UriQuery) -> None:
+    """Raise BadRequest for parameters of images where there is none, and for frames that do not exist (§9.5.2.1)."""
+    names = asked.image.given
+    if names and not instance.pixel_tag:
+        raise BadRequest(f"The parameters {', '.join(names)} are for images, and the Instance is none.")
+    frame = asked.image.frame
+    if frame is not None and 0 < instance.frames < frame:
+        number = "1 frame" if instance.frames == 1 else f"{instance.frames} frames"
+        raise BadRequest(f"The parameter 'frameNumber' is {frame}, and the Instance has {number}.")
+
+
+async def _document(archive: Archive, request: Request, asked: UriQuery, instance: StoredInstance) -> Response:
+    """An Encapsulated Document as itself."""
+    document = await documents.find(archive, instance)
+    if document is None:
+        raise NoAcceptableRepresentation("The Instance holds no document that can be sent under its own media type.")
+    choice = _negotiate(archive, request, asked, (Offer(document.media_type, stored=True),))
+    version = representation.version_of(instance, choice.offer, "rendered")
+    unchanged = representation.not_modified(request, version)
+    if unchanged is not None:
+        return unchanged
+    part = documents.represent(archive, instance, document, representation.url(request, instance.path))
+    return await representation.single(request, part, version)
+
+
+TRANSACTIONS: tuple[Transaction, ...] = (
+    Transaction(
+        "Retrieve DICOM or Rendered Instance",
+        "9",
+        "GET",
+        "/wado",
+        "read",
+        frozenset({200, 206, 304, 400, 404, 406, 410, 412, 413, 416, 501}),
+        (*picture.MEDIA_TYPES, "application/pdf", DICOM),
+        retrieve_by_uri,
+    ),
+)
+"""One row for both transactions: they are one resource, and the query tells them apart."""
