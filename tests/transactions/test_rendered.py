@@ -139,3 +139,14 @@ def test_what_has_no_picture(base_url: str) -> None:
     icon = get(f"{report}/thumbnail")
     assert icon.status_code == 200
     assert Image.open(io.BytesIO(icon.content)).size == (256, 256)
+
+
+def test_unknown_parameters_are_ignored_with_a_warning(client: httpx.Client) -> None:
+    """8.3: as if absent; the response says so."""
+    data = ct()
+    client.post("/studies", content=part10(data), headers={"Content-Type": "application/dicom"}).raise_for_status()
+    path = f"/studies/{data.StudyInstanceUID}/series/{data.SeriesInstanceUID}/instances/{data.SOPInstanceUID}/rendered"
+    response = client.get(path, params={"nonsense": "1", "b\u00e4d name": "2"})
+    assert response.status_code == 200
+    assert "nonsense" in response.headers["warning"]
+    assert response.content == client.get(path).content

@@ -105,6 +105,9 @@ def warned(request: Request, response: Response, asked: RenderingQuery) -> Respo
         values = ", ".join(asked.unsupported_annotation)
         sentence = f"The following annotation values are not supported: {values}"
         response.headers.append(("warning", f"299 {request.base_url}: {sentence}"))
+    if asked.unknown:
+        names = ", ".join(name if name.isidentifier() and name.isascii() else "?" for name in asked.unknown[:10])
+        response.headers.append(("warning", f"299 {request.base_url}: Unknown parameters were ignored: {names}."))
     return response
 
 
