@@ -312,9 +312,9 @@ def check_alike(instance: StoredInstance, first: Frame, other: Frame) -> None:
         raise BadPixels(f"The frames of {instance.path} are not encoded alike, so that no data set can hold them.")
 
 
-def pieces(data: bytes, span: ByteRange | None) -> list[memoryview]:
+def pieces(data: bytes, span: ByteRange | None) -> list[bytes]:
     """Bytes, or a span of them, in chunks that are not too large to send."""
-    view = memoryview(data)
-    if span is not None:
-        view = view[span.offset : span.end]
-    return [view[at : at + _PIECE] for at in range(0, len(view), _PIECE)]
+    start, end = (0, len(data)) if span is None else (span.offset, span.end)
+    if (start, end) == (0, len(data)) and end <= _PIECE:
+        return [data] if data else []
+    return [data[at : min(at + _PIECE, end)] for at in range(start, end, _PIECE)]
