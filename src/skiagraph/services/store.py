@@ -289,8 +289,9 @@ class Intake:
         kind = media_type.parse(headers.get("content-type", ""))
         try:
             if kind is not None and kind.name not in _DICOM:
+                hint = f' unless the payload has type="{kind.name}"' if kind.name in METADATA else ""
                 raise UnsupportedMediaType(
-                    f"The part has the media type {kind.name}; only application/dicom can be stored."
+                    f"The part has the media type {kind.name}; only application/dicom can be stored{hint}."
                 )
             decoders = (
                 transfer_decoder(headers.get("content-transfer-encoding", "")),

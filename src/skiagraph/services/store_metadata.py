@@ -17,7 +17,14 @@ from urllib.parse import unquote
 import orjson
 
 from skiagraph.blobs.base import BlobStore, Chunk, Staged
-from skiagraph.errors import ArchiveError, BadRequest, CannotUnderstand, PayloadTooLarge, UnsupportedMediaType
+from skiagraph.errors import (
+    ArchiveError,
+    BadRequest,
+    CannotUnderstand,
+    OutOfResources,
+    PayloadTooLarge,
+    UnsupportedMediaType,
+)
 from skiagraph.services import store_pixels
 from skiagraph.settings import Settings
 from skiagraph.standard import native_xml, part10_writer
@@ -39,6 +46,11 @@ _GENERIC: Final = frozenset({"", JSON, "application/xml", "text/xml"})
 """Types that metadata also come under; with a Content-Location such a part is bulk data."""
 
 _SPOOL: Final = 2**20
+
+# What the files of one request may take: one part may serve many instances, but a small request must not fill a disk
+_REUSE: Final = 64
+_MOST_REUSED: Final = 2**30
+_LEAST: Final = 4096  # each use counts as so much at least
 
 # Type 2 of the Patient, General Study and General Series Modules (PS3.3 C.7.1.1, C.7.2.1, C.7.3.1)
 _TYPE_2: Final = {
@@ -122,6 +134,7 @@ class Gathering:
         self._decoded: dict[str, list[Part]] = {}
         self._part: Part | None = None
         self._files = 0
+        self._left = 0
 
     def discard(self) -> None:
         """Forget everything."""
@@ -220,6 +233,7 @@ class Gathering:
             There is no metadata, or none that can be read.
         """
         self.spool()
+        self._left = _MOST_REUSED + _REUSE * self._written
         if not self._documents:
             raise BadRequest(
                 "The payload has no metadata: the first part has to be application/dicom+json or application/dicom+xml."
@@ -292,17 +306,18 @@ class Gathering:
         parts: list[Part] = []
         if isinstance(uri, str):
             parts = self._given.get(uri) or self._decoded.get(unquote(uri)) or []
-            while not parts or f"{uri}/frames/{len(parts) + 1}" in self._given:
-                frame = self._given.get(f"{uri}/frames/{len(parts) + 1}")
-                if frame is None:
-                    break
-                parts = [*parts, frame[0]]
+            if not parts:
+                while frame := self._given.get(f"{uri}/frames/{len(parts) + 1}"):
+                    parts.append(frame[0])
         if not parts:
             raise CannotUnderstand(
                 f"({tag[:4]},{tag[4:]}) refers to bulk data that the request does not have: a part with its"
                 " BulkDataURI as Content-Location is expected.",
                 details=(tag,),
             )
+        self._left -= sum(part.size for part in parts) + len(parts) * _LEAST
+        if self._left < 0:
+            raise OutOfResources("The metadata refer to the same bulk data too often to make files of it.")
         for part in parts:
             if part.problem is not None:
                 raise CannotUnderstand(
