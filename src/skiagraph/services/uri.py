@@ -14,20 +14,21 @@ Content-Type, though §8.7.3.5.2 has no such parameter here: user agents ignore 
 from __future__ import annotations
 
 from dataclasses import replace
+from urllib.parse import quote
 
 from skiagraph.errors import BadRequest, NoAcceptableRepresentation, NotSupported
 from skiagraph.index.base import StoredInstance
 from skiagraph.pixels import picture
 from skiagraph.pixels.image import BadPixels
-from skiagraph.services import documents, pictures, rendered, representation, retrieve
+from skiagraph.services import pictures, rendered, retrieve
 from skiagraph.services.archive import Archive
-from skiagraph.services.pictures import Kind
 from skiagraph.standard.media_types import DICOM
 from skiagraph.standard.transfer_syntaxes import DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN
 from skiagraph.values import ResourcePath
-from skiagraph.wire.accept import Choice, Offer, choose, refuse_dicom, rendered_offers
-from skiagraph.wire.media_type import MediaRange
+from skiagraph.wire.accept import choose, refuse_dicom, rendered_offers
+from skiagraph.wire.media_type import MediaRange, parse_ranges
 from skiagraph.wire.message import Request, Response
+from skiagraph.wire.rendering_query import RenderingQuery
 from skiagraph.wire.transaction import Transaction
 from skiagraph.wire.uri_image_query import rendered_query
 from skiagraph.wire.uri_query import ANY, UriQuery, check_dicom, dicom_ranges, parse_uri
@@ -41,19 +42,19 @@ async def retrieve_by_uri(archive: Archive, request: Request) -> Response:
     asked = parse_uri(request.query)
     header = request.headers.get("accept")
     refuse_dicom(header, asked.content_type)
-    if asked.anonymize:  # of a rendering too: what could be read in the pixels would stay
-        raise NotSupported("This server does not anonymize: 'anonymize' is not supported.")
     dicom = dicom_ranges(asked, header)
     if dicom:
-        return await _dicom(archive, request, asked, dicom)
-    return await _rendered(archive, request, asked)
+        check_dicom(asked)
+    if asked.anonymize:  # of a rendering too: what can be read in the pixels would stay
+        raise NotSupported("This server does not anonymize: 'anonymize' is not supported.")
+    response = await (_dicom(archive, request, asked, dicom) if dicom else _rendered(archive, request, asked))
+    return rendered.warned(request, response, RenderingQuery(unknown=asked.unknown))
 
 
 # Retrieve DICOM Instance
 
 
 async def _dicom(archive: Archive, request: Request, asked: UriQuery, ranges: tuple[MediaRange, ...]) -> Response:
-    check_dicom(asked)
     if asked.transfer_syntax == ANY:
         accept = _ANY_SYNTAX
     elif asked.transfer_syntax is not None:
@@ -96,13 +97,10 @@ async def _rendered(archive: Archive, request: Request, asked: UriQuery) -> Resp
         raise NotSupported("This server does not apply presentation states: 'presentationUID' is not supported.")
     instance = await archive.index.locate(asked.path)
     _check_image(instance, asked)
-    if pictures.kind(instance) is Kind.DOCUMENT:
-        return await _document(archive, request, asked, instance)
     if not pictures.is_image(instance):
-        raise NoAcceptableRepresentation(
-            pictures.not_shown(instance), details=(f"contentType={DICOM} asks for the Instance itself.",)
-        )
-    choice = _negotiate(archive, request, asked, rendered_offers(picture.MEDIA_TYPES, single=True, multipart=False))
+        return await _no_image(archive, request, asked)
+    offers = rendered_offers(picture.MEDIA_TYPES, single=True, multipart=False)
+    choice = choose(request.headers.get("accept"), asked.content_type, offers, strict=archive.settings.strict_accept)
     frame = asked.image.frame if instance.frames > 1 else None
     size = (0, 0)
     if asked.image.region is not None:
@@ -111,10 +109,6 @@ async def _rendered(archive: Archive, request: Request, asked: UriQuery) -> Resp
         size = shown.columns, shown.rows
     restful = _restful(request, asked.path, choice.offer.media_type, frame, rendered_query(asked.image, *size))
     return await (rendered.retrieve(archive, restful) if frame is None else rendered.retrieve_frames(archive, restful))
-
-
-def _negotiate(archive: Archive, request: Request, asked: UriQuery, offers: tuple[Offer, ...]) -> Choice:
-    return choose(request.headers.get("accept"), asked.content_type, offers, strict=archive.settings.strict_accept)
 
 
 def _check_image(instance: StoredInstance, asked: UriQuery) -> None:
@@ -128,18 +122,20 @@ def _check_image(instance: StoredInstance, asked: UriQuery) -> None:
         raise BadRequest(f"The parameter 'frameNumber' is {frame}, and the Instance has {number}.")
 
 
-async def _document(archive: Archive, request: Request, asked: UriQuery, instance: StoredInstance) -> Response:
-    """An Encapsulated Document as itself."""
-    document = await documents.find(archive, instance)
-    if document is None:
-        raise NoAcceptableRepresentation("The Instance holds no document that can be sent under its own media type.")
-    choice = _negotiate(archive, request, asked, (Offer(document.media_type, stored=True),))
-    version = representation.version_of(instance, choice.offer, "rendered")
-    unchanged = representation.not_modified(request, version)
-    if unchanged is not None:
-        return unchanged
-    part = documents.represent(archive, instance, document, representation.url(request, instance.path))
-    return await representation.single(request, part, version)
+async def _no_image(archive: Archive, request: Request, asked: UriQuery) -> Response:
+    """Documents, and the like, in the types that the Rendered resource has for them."""
+    query = "" if asked.content_type is None else f"accept={quote(asked.content_type)}"
+    ranges = parse_ranges(request.headers.get("accept", ""))
+    single = [f"{entry.media_type}; q={entry.q:.3f}" for entry in ranges if entry.media_type.type != "multipart"]
+    if ranges and not single and asked.content_type is None:
+        raise NoAcceptableRepresentation("Multipart is not made here: each answer is one representation.")
+    try:
+        return await rendered.retrieve(archive, _restful(request, asked.path, ", ".join(single), query=query))
+    except NoAcceptableRepresentation as error:
+        there = tuple(text for text in error.details if not text.startswith("multipart/"))
+        raise NoAcceptableRepresentation(
+            error.message, details=(*there, f"contentType={DICOM} asks for the Instance itself.")
+        ) from error
 
 
 TRANSACTIONS: tuple[Transaction, ...] = (

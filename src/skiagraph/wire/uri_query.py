@@ -1,8 +1,8 @@
 """The query of the URI Service: PS3.18 §9.1.2, with the rules of §9.4 and §9.5.
 
 A parameter that is known and malformed, given twice or out of place is an error (§8.3); one that is unknown is
-ignored, `accept` too, which is spelled `contentType` here. Names and keywords are case-sensitive. Commas separate
-values even where they are percent-encoded, as the URL functions of browsers and HTTP libraries do it.
+ignored and named, `accept` too, which is spelled `contentType` here. Names and keywords are case-sensitive. Commas
+separate values even where they are percent-encoded, as the URL functions of browsers and HTTP libraries do it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ ANY = "*"
 
 _ALIASES = {"imageAnnotation": "annotation"}  # so Table 9.5.1-1 spells what everything else calls annotation
 _KNOWN = NAMES | {"requestType", "studyUID", "seriesUID", "objectUID", "contentType", "transferSyntax", "anonymize"}
-"""`charset` is not among them: nothing is converted, and what is not supported is ignored (§8.8)."""
+_IGNORED = frozenset({"charset"})  # nothing is converted, and what is not supported is ignored (§8.8)
 _RENDERED = frozenset(row.media_type for row in media_types.RENDERED)
 
 
@@ -39,6 +39,8 @@ class UriQuery:
     """A UID or `ANY`."""
     anonymize: bool = False
     image: ImageQuery = field(default_factory=ImageQuery)
+    unknown: tuple[str, ...] = ()
+    """Names of parameters that mean nothing here."""
 
 
 def parse_uri(query: str) -> UriQuery:
@@ -49,7 +51,7 @@ def parse_uri(query: str) -> UriQuery:
     BadRequest
         A parameter is missing, malformed, out of range, given twice, or not possible beside another.
     """
-    given = _parameters(query)
+    given, unknown = _parameters(query)
     kind = given.get("requestType", [])
     if kind != ["WADO"]:
         raise BadRequest(f"The parameter 'requestType' is {shown(kind)}: WADO is needed.")
@@ -63,6 +65,7 @@ def parse_uri(query: str) -> UriQuery:
         _transfer_syntax(given["transferSyntax"]) if "transferSyntax" in given else None,
         anonymize is not None,
         parse_image(given),
+        unknown,
     )
 
 
@@ -96,16 +99,19 @@ def check_dicom(asked: UriQuery) -> None:
 # --- single parameters --------------------------------------------------------------------------------------------
 
 
-def _parameters(query: str) -> Given:
+def _parameters(query: str) -> tuple[Given, tuple[str, ...]]:
+    """Values of the known parameters, and the names of those that are not."""
     given: Given = {}
+    unknown: dict[str, None] = {}
     for name, values in parse_query(query):
         name = _ALIASES.get(name, name)
-        if name not in _KNOWN:
-            continue
         if name in given:
             raise BadRequest(f"The parameter {name!r} is given twice.")
-        given[name] = ",".join(values).split(",") if values else []
-    return given
+        if name in _KNOWN:
+            given[name] = ",".join(values).split(",") if values else []
+        elif name not in _IGNORED:
+            unknown[name] = None
+    return given, tuple(unknown)
 
 
 def _content_type(values: list[str]) -> str:

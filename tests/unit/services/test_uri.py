@@ -187,6 +187,19 @@ def test_compressed_images_as_stored_and_by_default_native(given: Given) -> None
     assert (native.pixel_array == expected()).all()
 
 
+def test_what_is_stored_with_loss_goes_out_so_by_default(given: Given) -> None:
+    """§8.7.3.4, note 2; native where it is asked for."""
+    stream = io.BytesIO()
+    Image.fromarray(np.full((6, 8), 99, np.uint8)).save(stream, "JPEG")
+    bits = {"BitsAllocated": 8, "BitsStored": 8, "HighBit": 7}
+    data = compressed([stream.getvalue()], JPEGBaseline8Bit, **bits)
+    (instance,) = given.store(data)
+    assert ask(given, instance, DICOM).body == data
+    native = read(ask(given, instance, f"{DICOM}&transferSyntax={ExplicitVRLittleEndian}").body)
+    assert native.file_meta.TransferSyntaxUID == ExplicitVRLittleEndian
+    assert abs(native.pixel_array.astype(int) - 99).max() <= 1
+
+
 @pytest.mark.parametrize(
     "syntax",
     [
@@ -218,6 +231,7 @@ def test_damaged_pixels_are_406_where_they_should_be_converted(given: Given) -> 
     [
         pytest.param("windowCenter=1&windowWidth=2", id="9.5.1.2.6 window"),
         pytest.param("frameNumber=1", id="9.5.1.2.1 frameNumber"),
+        pytest.param("frameNumber=1&anonymize=yes", id="400 before 501"),
         pytest.param("rows=5&columns=5", id="9.5.1.2.4 size"),
         pytest.param("region=0,0,1,1", id="9.5.1.2.5 region"),
         pytest.param("imageQuality=50", id="9.5.1.2.3 imageQuality"),
@@ -283,9 +297,10 @@ def test_what_can_not_be_had_is_406(given: Given, query: str, accept: str) -> No
 def test_rendered_without_accept_where_it_is_required(tmp_path: Path) -> None:
     """Tables 9.4.1-2, 9.5.1-2: required for rendered, not for DICOM."""
     with opened(tmp_path, strict_accept=True) as given:
-        (instance,) = given.store(image())
-        assert isinstance(ask(given, instance, accept=None).error, NoAcceptableRepresentation)
-        assert ask(given, instance, DICOM, None).status == 200
+        for instance in given.store(image(), pdf(b"%PDF-1.7 ")):
+            assert isinstance(ask(given, instance, accept=None).error, NoAcceptableRepresentation)
+            assert ask(given, instance).status == 200
+            assert ask(given, instance, DICOM, None).status == 200
 
 
 @pytest.mark.parametrize("query", [PNG, DICOM, ""])
@@ -423,7 +438,11 @@ def pdf(document: bytes, mime_type: str = "application/pdf") -> bytes:
 
 def test_documents_that_are_not_sent(given: Given) -> None:
     one, other = given.store(pdf(b"%PDF-1.7 "), pdf(b"<script>", "text/html"))
-    assert isinstance(ask(given, one, accept="image/png").error, NoAcceptableRepresentation)
+    for accept in ("image/png", 'multipart/related; type="application/pdf"'):
+        assert isinstance(ask(given, one, accept=accept).error, NoAcceptableRepresentation)
+    assert ask(given, one, "contentType=application/pdf", 'multipart/related; type="image/png"').status == 200
+    either = ask(given, one, accept='multipart/related; type="application/pdf", application/pdf;q=0.1')
+    assert either.headers["content-type"] == "application/pdf"
     assert isinstance(ask(given, other).error, NoAcceptableRepresentation)
 
 
@@ -438,7 +457,8 @@ def test_what_is_not_rendered_yet_is_406_and_there_is_dicom(given: Given, query:
     (instance,) = given.store(no_image())
     error = ask(given, instance, query).error
     assert isinstance(error, NoAcceptableRepresentation)
-    assert "contentType=application/dicom" in error.details[0]
+    assert "contentType=application/dicom" in error.details[-1]
+    assert not any(text.startswith("multipart/") for text in error.details)
     assert ask(given, instance, DICOM).status == 200
 
 
@@ -460,6 +480,16 @@ def test_parameters_of_images_for_what_is_none_are_400(given: Given, parameter: 
 def test_damaged_frames_are_406(given: Given) -> None:
     (instance,) = given.store(compressed([b"no code stream"], JPEGBaseline8Bit))
     assert isinstance(ask(given, instance).error, NoAcceptableRepresentation)
+
+
+def test_unknown_parameters_are_named(given: Given) -> None:
+    """§8.3: as if they were not there."""
+    (instance,) = given.store(image())
+    for query in (DICOM, PNG):
+        plain, answer = ask(given, instance, query), ask(given, instance, f"{query}&windowcenter=5&accept=image/gif")
+        assert answer.body == plain.body
+        assert "windowcenter, accept" in answer.headers["warning"]
+        assert "warning" not in ask(given, instance, f"{query}&charset=x").headers
 
 
 # What is not supported
