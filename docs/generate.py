@@ -104,11 +104,84 @@ def transactions() -> str:
 
 
 def syntaxes() -> str:
+    from skiagraph.pixels import transcode
     from skiagraph.standard import transfer_syntaxes
+    from skiagraph.wire.accept import convertible_natively
+
+    def on_demand(row: Any) -> str:
+        if row.uid == transfer_syntaxes.EXPLICIT_VR_LITTLE_ENDIAN:
+            return "as it is"
+        target = transfer_syntaxes.EXPLICIT_VR_LITTLE_ENDIAN
+        return "yes" if target in (*transcode.reachable(row.uid), *convertible_natively(row.uid)) else "–"
 
     return table(
         ("Transfer Syntax", "UID", "stored and returned as stored", "Explicit VR Little Endian on demand"),
-        ((row.name, row.uid, "yes", "–" if row.encapsulated else "yes") for row in transfer_syntaxes.TRANSFER_SYNTAXES),
+        (
+            (
+                row.name,
+                row.uid,
+                "stored, never returned" if row.implicit_vr or row.big_endian else "yes",
+                on_demand(row),
+            )
+            for row in transfer_syntaxes.TRANSFER_SYNTAXES
+        ),
+    )
+
+
+def conversions() -> str:
+    """Stored × requested, by what the syntaxes can do."""
+    from skiagraph.pixels import decode, transcode
+    from skiagraph.standard import transfer_syntaxes
+    from skiagraph.wire.accept import convertible_natively
+
+    targets = (*transcode.LOSSLESS_TARGETS, "1.2.840.10008.1.2.4.111", *transcode.LOSSY_TARGETS)
+
+    def cell(stored: str, target: str) -> str:
+        if stored == target:
+            return "="
+        if target not in (*transcode.reachable(stored), *convertible_natively(stored)):
+            return ""
+        return "named" if transcode.is_lossy_conversion(stored, target) else "yes"
+
+    def short(uid: str) -> str:
+        return uid.removeprefix("1.2.840.10008.1.2") if uid.startswith("1.2.840.10008.1.2.") else uid
+
+    rows = [row for row in transfer_syntaxes.TRANSFER_SYNTAXES if decode.can_decode(row.uid)]
+    return table(
+        ("stored", *(f"`{short(uid)}`" for uid in targets)),
+        ((f"`{short(row.uid)}` {row.name}", *(cell(row.uid, uid) for uid in targets)) for row in rows),
+    )
+
+
+def holds() -> str:
+    """What pixels the syntaxes hold."""
+    from skiagraph.pixels import encode
+    from skiagraph.standard import transfer_syntaxes
+
+    def bits(numbers: Iterable[int]) -> str:
+        found = sorted(numbers)
+        whole = found == list(range(found[0], found[-1] + 1))
+        return f"{found[0]}–{found[-1]}" if whole and len(found) > 2 else ", ".join(map(str, found))
+
+    everything = (
+        (transfer_syntaxes.get(uid).name, uid, "any that are whole bytes, or 1", "any", "any", "yes")
+        for uid in encode.ENCODERS
+        if uid not in encode.HOLDS
+    )
+    limited = (
+        (
+            transfer_syntaxes.get(uid).name,
+            uid,
+            ", ".join(map(str, sorted(row.bits_allocated))),
+            bits(row.bits_stored),
+            ", ".join(sorted(row.photometric)),
+            "greyscale" if row.signed else "no",
+        )
+        for uid, row in encode.HOLDS.items()
+    )
+    return table(
+        ("Transfer Syntax", "UID", "Bits Allocated", "Bits Stored", "decoded Photometric Interpretation", "signed"),
+        sorted((*everything, *limited), key=lambda row: [int(part) for part in row[1].split(".")]),
     )
 
 
@@ -167,7 +240,7 @@ def _option_help(option: Any) -> str:
     return re.sub(r" ?\[default: (.*?)\]", r" Default: \1.", text)
 
 
-MAKERS = {maker.__name__: maker for maker in (settings, errors, transactions, syntaxes, keys, cli)}
+MAKERS = {maker.__name__: maker for maker in (settings, errors, transactions, syntaxes, conversions, holds, keys, cli)}
 
 
 def generate(page: str) -> str:
