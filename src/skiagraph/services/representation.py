@@ -17,6 +17,7 @@ import orjson
 from skiagraph.errors import ResourceNotFound
 from skiagraph.index.base import StoredInstance
 from skiagraph.services.archive import Archive
+from skiagraph.standard.media_types import ZIP
 from skiagraph.values import Attributes, ByteRange, ResourcePath
 from skiagraph.wire import multipart_writer, query
 from skiagraph.wire.accept import Choice, Offer, choose
@@ -99,10 +100,11 @@ def negotiate(archive: Archive, request: Request, offers: tuple[Offer, ...]) -> 
 def version_of(instance: StoredInstance, offer: Offer, *details: str) -> Version:
     """Version of a representation of one Instance: its bytes are known by their digests.
 
-    Multipart has a boundary of its own each time: the same in meaning, not in bytes.
+    Multipart has a boundary of its own each time, and an archive says when files were stored: the same in meaning,
+    not in bytes.
     """
     opaque = f"{digest(instance)}-{variant(str(offer), *details)}"
-    return Version(entity_tag(opaque, weak=offer.multipart), instance.stored_at)
+    return Version(entity_tag(opaque, weak=offer.multipart or offer.media_type == ZIP), instance.stored_at)
 
 
 def digest(instance: StoredInstance) -> str:
@@ -134,7 +136,7 @@ async def single(request: Request, representation: Representation, version: Vers
     headers += _precautions(representation.content_type)
     length = representation.length
     if length is None:
-        return Response(200, headers, await _body(request, representation.read(None), None))
+        return Response(200, headers, await body_of(request, representation.read(None), None))
     headers.append(("accept-ranges", "bytes"))
     span = None
     if request.method == "GET" and "range" in request.headers:
@@ -146,9 +148,9 @@ async def single(request: Request, representation: Representation, version: Vers
             last_modified=version.last_modified,
         )
     if span is None:
-        return Response(200, headers, await _body(request, representation.read(None), length), length)
+        return Response(200, headers, await body_of(request, representation.read(None), length), length)
     headers.append(("content-range", content_range(span, length)))
-    return Response(206, headers, await _body(request, representation.read(span), span.length), span.length)
+    return Response(206, headers, await body_of(request, representation.read(span), span.length), span.length)
 
 
 async def multipart(
@@ -193,7 +195,7 @@ async def multipart(
     ]
     if warning is not None:
         headers.append(("warning", f"299 {request.base_url}: {warning}"))
-    body = await _body(request, _stream(boundary, before(first, parts)), length)
+    body = await body_of(request, _stream(boundary, before(first, parts)), length)
     return Response(status, headers, body, length)
 
 
@@ -244,13 +246,17 @@ def cut(chunk: Chunk, offset: int, part: ByteRange) -> Chunk:
     return chunk[max(part.offset - offset, 0) : max(part.end - offset, 0)]
 
 
-async def _body(request: Request, chunks: AsyncIterator[Chunk], length: int | None) -> Body:
+async def body_of(request: Request, chunks: AsyncIterator[Chunk], length: int | None) -> Body:
+    """A body whose first bytes are there before the status goes out, all of them where they are few.
+
+    Raises Damaged where the bytes are missing, or more or fewer than they should be.
+    """
     if request.method == "HEAD":
         return chunks  # never read: the edge sends the headers alone
     if length is None or length > WHOLE:
-        chunks = _counted(chunks, length)
+        chunks = counted(chunks, length)
         return before(await anext(chunks, b""), chunks)
-    pieces = [chunk async for chunk in _counted(chunks, length)]
+    pieces = [chunk async for chunk in counted(chunks, length)]
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)  # type: ignore[return-value]  # as good as bytes
 
 
@@ -262,7 +268,7 @@ def _precautions(content_type: str) -> list[tuple[str, str]]:
     return fields
 
 
-async def _counted(chunks: AsyncIterator[Chunk], length: int | None) -> AsyncIterator[Chunk]:
+async def counted(chunks: AsyncIterator[Chunk], length: int | None) -> AsyncIterator[Chunk]:
     """Pass on what is not empty.
 
     Raises Damaged where the bytes are missing, or more or fewer than they should be.
@@ -289,7 +295,7 @@ async def _stream(boundary: str, parts: AsyncIterator[Representation]) -> AsyncI
         async for part in parts:
             gathered += _header(boundary, part, first=first)
             first = False
-            chunks = _counted(part.read(None), part.length)
+            chunks = counted(part.read(None), part.length)
             try:
                 async for chunk in chunks:
                     if len(chunk) < SMALL:

@@ -5,8 +5,9 @@ Behavior  Each Instance goes out in a Transfer Syntax that is acceptable: as sto
           included. Implicit VR and Big Endian never go out (§8.7.3).
 Response  200 with multipart/related of application/dicom, or application/dicom alone for one Instance; 206 with a
           Warning when some Instances can not be sent acceptably; 406 when none can. Asked for as octet-stream:
-          the bulkdata (Table 10.4.4-1). Among several Instances, one whose pixels turn out to be damaged when they
-          should be converted goes out as it is stored, and its part says so.
+          the bulkdata (Table 10.4.4-1); as application/zip, an extension: the files in an archive. Among several
+          Instances, one whose pixels turn out to be damaged when they should be converted goes out as it is stored,
+          and its part says so.
 """
 
 from __future__ import annotations
@@ -22,12 +23,13 @@ import structlog
 from skiagraph.errors import NoAcceptableRepresentation
 from skiagraph.index.base import StoredInstance
 from skiagraph.pixels.image import BadPixels
-from skiagraph.services import bulkdata, conversion, encoding, representation
+from skiagraph.services import bulkdata, conversion, encoding, representation, zipped
 from skiagraph.services.archive import Archive
 from skiagraph.services.conversion import Conversions
 from skiagraph.services.representation import Representation, Version
+from skiagraph.services.zipped import File
 from skiagraph.standard import media_types
-from skiagraph.standard.media_types import DICOM
+from skiagraph.standard.media_types import DICOM, ZIP
 from skiagraph.values import Level, ResourcePath
 from skiagraph.wire import multipart_writer
 from skiagraph.wire.accept import (
@@ -47,6 +49,9 @@ log = structlog.get_logger("retrieve")
 Kind: TypeAlias = tuple[str, Conversions]
 """What Instances have in common for negotiation: Transfer Syntax as stored, and what they can be converted to."""
 
+_FILES = (DICOM, ZIP)
+"""Media types of Instances as PS3.10 files."""
+
 HELD = 10_000
 """Index entries of one answer that are held in memory; beyond, they are read a second time while sending."""
 
@@ -64,10 +69,10 @@ async def _retrieve_instance(archive: Archive, request: Request, path: ResourceP
     uid = instance.transfer_syntax_uid
     offers = _offers((uid, conversion.possible(instance)), single=True)
     choice = representation.negotiate(archive, request, offers)
-    if choice.offer.media_type == DICOM and conversion.in_doubt(choice.offer):
+    if choice.offer.media_type in _FILES and conversion.in_doubt(choice.offer):
         offers = _offers((uid, await conversion.certain(archive, instance)), single=True)
         choice = representation.negotiate(archive, request, offers)
-    if choice.offer.media_type != DICOM:
+    if choice.offer.media_type not in _FILES:
         return await bulkdata.everything(archive, request, path)
     version = representation.version_of(instance, choice.offer)
     unchanged = representation.not_modified(request, version)
@@ -80,6 +85,11 @@ async def _retrieve_instance(archive: Archive, request: Request, path: ResourceP
         choice = conversion.among_stored(archive, request, error, _offers((uid, natively), single=True))
         version = representation.version_of(instance, choice.offer)
         encoded = await encoding.encode(archive, instance, choice.offer, representation.url(request, path))
+    if choice.offer.media_type == ZIP:
+        file = File(instance, encoded)
+        return await zipped.respond(
+            request, path, representation.iterate([file]), version, length=zipped.measure(path, [file])
+        )
     if choice.multipart:
         return await representation.multipart(request, [encoded], version)
     return await representation.single(request, encoded, version)
@@ -88,10 +98,10 @@ async def _retrieve_instance(archive: Archive, request: Request, path: ResourceP
 async def _retrieve_instances(archive: Archive, request: Request, path: ResourcePath) -> Response:
     survey = await _survey(archive, path, certain=False)
     offers, choice, chosen = _negotiate(archive, request, survey)
-    if choice.offer.media_type == DICOM and any(map(conversion.in_doubt, chosen.values())):
+    if choice.offer.media_type in _FILES and any(map(conversion.in_doubt, chosen.values())):
         survey = await _survey(archive, path, certain=True)
         offers, choice, chosen = _negotiate(archive, request, survey)
-    if choice.offer.media_type != DICOM:
+    if choice.offer.media_type not in _FILES:
         return await bulkdata.everything(archive, request, path)
     version = Version(
         entity_tag(f"{survey.version}-{_variant(request)}", weak=True),  # each answer has a boundary of its own
@@ -105,18 +115,24 @@ async def _retrieve_instances(archive: Archive, request: Request, path: Resource
         raise NoAcceptableRepresentation(
             "None of the Instances can be sent in an acceptable Transfer Syntax.", details=tuple(map(str, offers))
         )
+    status, warning = 200, None
+    if acceptable < total:
+        status = 206
+        warning = f"{total - acceptable} of {total} instances can not be sent in an acceptable transfer syntax"
+    files = _files(archive, path, survey, chosen, request.base_url)
+    known = _unchanged(survey, chosen, request.base_url)
+    if choice.offer.media_type == ZIP:
+        length = None if known is None else zipped.measure(path, known)
+        return await zipped.respond(request, path, files, version, status=status, length=length, warning=warning)
     boundary = multipart_writer.new_boundary()
-    base = request.base_url
     return await representation.multipart(
         request,
-        _parts(archive, path, survey, chosen, base),
+        _parts(files),
         version,
-        status=200 if acceptable == total else 206,
-        length=_measure(boundary, survey, chosen, base),
+        status=status,
+        length=None if known is None else representation.measure(boundary, [file.content for file in known]),
         boundary=boundary,
-        warning=None
-        if acceptable == total
-        else f"{total - acceptable} of {total} instances can not be sent in an acceptable transfer syntax",
+        warning=warning,
     )
 
 
@@ -185,28 +201,36 @@ def _variant(request: Request) -> str:
     return representation.variant(request.headers.get("accept", ""), request.query)
 
 
-def _measure(boundary: str, survey: _Survey, chosen: dict[Kind, Offer | None], base_url: str) -> int | None:
-    """Content-Length, where every part goes out as it is stored."""
-    parts = []
+def _unchanged(survey: _Survey, chosen: dict[Kind, Offer | None], base_url: str) -> list[File] | None:
+    """What is going to be sent, to be measured; None unless all of it goes out as it is stored."""
+    files = []
     for instance, kind in survey.held:
         offer = chosen[kind]
         if offer is not None:
             if not encoding.is_as_stored(instance, offer):
                 return None
-            parts.append(encoding.as_it_is(None, instance, offer, f"{base_url}/{instance.path}"))
-    return representation.measure(boundary, parts) if parts else None
+            files.append(File(instance, encoding.as_it_is(None, instance, offer, f"{base_url}/{instance.path}")))
+    return files or None
 
 
-async def _parts(
+async def _files(
     archive: Archive, path: ResourcePath, survey: _Survey, chosen: dict[Kind, Offer | None], base_url: str
-) -> AsyncIterator[Representation]:
+) -> AsyncIterator[File]:
     instances = (
         representation.iterate(survey.held) if survey.held else _instances(archive, path, certain=survey.certain)
     )
     async for instance, kind in instances:
         offer = chosen.get(kind)
         if offer is not None:
-            yield await _encode(archive, instance, offer, f"{base_url}/{instance.path}")
+            yield File(instance, await _encode(archive, instance, offer, f"{base_url}/{instance.path}"))
+
+
+async def _parts(files: AsyncIterator[File]) -> AsyncIterator[Representation]:
+    try:
+        async for file in files:
+            yield file.content
+    finally:
+        await representation.close(files)
 
 
 async def _encode(archive: Archive, instance: StoredInstance, offer: Offer, location: str) -> Representation:
@@ -224,6 +248,7 @@ _STATUSES = frozenset({200, 206, 304, 400, 404, 406, 410, 412, 413, 416})
 _MEDIA_TYPES = (
     'multipart/related; type="application/dicom"',
     'multipart/related; type="application/octet-stream"',
+    ZIP,
 )
 
 TRANSACTIONS: tuple[Transaction, ...] = (

@@ -19,6 +19,8 @@ DICOM_XML = "application/dicom+xml"
 JSON = "application/json"
 OCTET_STREAM = "application/octet-stream"
 RELATED = "multipart/related"
+ZIP = "application/zip"
+"""An extension: PS3.10 files in one archive, as drafts of Supplement 211 have them."""
 
 NEVER_SENT = frozenset(row.uid for row in TRANSFER_SYNTAXES if row.implicit_vr or row.big_endian)
 """Transfer Syntaxes that no web service shall use, in either direction (§8.7.3): Implicit VR and Big Endian."""
@@ -110,7 +112,7 @@ RESOURCES: tuple[ResourceMediaType, ...] = (
 """Table 10.4.4-1; Bulkdata stands for bulkdata, pixel data and frames."""
 
 _DEFAULTS = {row.media_type.lower(): row.uid for row in TRANSFER_SYNTAXES if row.default}
-_DEFAULTS[DICOM] = transfer_syntaxes.EXPLICIT_VR_LITTLE_ENDIAN
+_DEFAULTS[DICOM] = _DEFAULTS[ZIP] = transfer_syntaxes.EXPLICIT_VR_LITTLE_ENDIAN
 
 COMPRESSED = frozenset(row.media_type.lower() for row in TRANSFER_SYNTAXES) - {OCTET_STREAM}
 """Compressed bulkdata media types (Table 8.7.3-5), lower case."""

@@ -10,7 +10,8 @@ How an offer is weighed:
 2. The highest q wins; then a range that names it over a wildcard; then the order of the offers. So ``*/*`` is
    the first offer: the default of the resource, as stored.
 3. The ``accept`` query parameter goes before the header, wherever one of its media types can be had.
-4. A conversion that loses something is made only for a user agent that names its Transfer Syntax.
+4. A conversion that loses something is made only for a user agent that names its Transfer Syntax. An archive
+   (``application/zip``, an extension) is made only for one that names it.
 
 Without ``transfer-syntax`` a media type that is named means its default syntax; in a wildcard any will do, and as
 stored is then the best. ``application/octet-stream; transfer-syntax=*`` takes compressed frames as well: that is how
@@ -26,7 +27,7 @@ from typing import TypeAlias
 
 from skiagraph.errors import BadRequest, NoAcceptableRepresentation
 from skiagraph.standard import media_types, transfer_syntaxes
-from skiagraph.standard.media_types import DICOM, DICOM_JSON, DICOM_XML, JSON, OCTET_STREAM, RELATED
+from skiagraph.standard.media_types import DICOM, DICOM_JSON, DICOM_XML, JSON, OCTET_STREAM, RELATED, ZIP
 from skiagraph.standard.transfer_syntaxes import EXPLICIT_VR_LITTLE_ENDIAN
 from skiagraph.values import is_uid
 from skiagraph.wire.media_type import MediaRange, MediaType, parse, parse_ranges
@@ -112,7 +113,7 @@ _STORE_RESPONSE = (Offer(DICOM_JSON), Offer(JSON), Offer(DICOM_XML), Offer(DICOM
 def instance_offers(
     stored_uids: tuple[str, ...], convertible: Targets = convertible_natively, *, single: bool = False
 ) -> tuple[Offer, ...]:
-    """Instance resources (Table 10.4.4-1), as ``application/dicom`` or as bulkdata.
+    """Instance resources (Table 10.4.4-1), as ``application/dicom`` or as bulkdata; and the files in an archive.
 
     Parameters
     ----------
@@ -129,6 +130,7 @@ def instance_offers(
     )
     for stored in stored_uids:
         offers |= dict.fromkeys(bulkdata_offers(stored, convertible, single=False))
+        offers |= dict.fromkeys(Offer(ZIP, False, uid, uid == stored) for uid in _dicom_syntaxes(stored, convertible))
     return tuple(offers)
 
 
@@ -261,16 +263,17 @@ _choose_again = lru_cache(maxsize=1024)(_choose)
 def for_instance(choice: Choice, offers: Sequence[Offer]) -> Offer | None:
     """Take a choice that was made for many Instances to one of them; None when nothing of it is acceptable.
 
-    Packaging, and whether Instances or their bulkdata are sent, stay as chosen.
+    Packaging, and whether Instances, an archive of them, or their bulkdata are sent, stay as chosen.
     """
     alike = tuple(
-        offer
-        for offer in offers
-        if offer.multipart == choice.offer.multipart
-        and (offer.media_type == DICOM) == (choice.offer.media_type == DICOM)
+        offer for offer in offers if offer.multipart == choice.offer.multipart and _form(offer) == _form(choice.offer)
     )
     best = _best(choice.ranges, alike)
     return None if best is None else best.offer
+
+
+def _form(offer: Offer) -> str | None:
+    return offer.media_type if offer.media_type in (DICOM, ZIP) else None
 
 
 def select_transfer_syntax(choice: Choice, stored_uid: str, convertible: Targets = convertible_natively) -> str | None:
@@ -333,6 +336,10 @@ def _match(wanted: MediaType, offer: Offer) -> tuple[int, int] | None:
     """How specifically and how expressly a range covers an offer; None when it does not."""
     if offer.by_name_only and wanted.parameters.get("transfer-syntax", "").strip() != offer.transfer_syntax_uid:
         return None
+    if offer.media_type == ZIP and (
+        wanted.name != ZIP or wanted.parameters.get("type", DICOM).strip().lower() != DICOM
+    ):
+        return None  # an extension: only those get it who ask for it
     if wanted.name == "*/*":
         return 0, _WILDCARD
     name = wanted.name

@@ -219,6 +219,10 @@ OCTETS = "application/octet-stream"
             id="10.4.4 bulkdata",
         ),
         pytest.param(CORNERSTONE, JLS, multipart("image/jls", JLS), id="bulkdata as stored"),
+        pytest.param("application/zip", IMPLICIT, single("application/zip", EXPLICIT), id="archive"),
+        pytest.param("application/zip; transfer-syntax=*", JLS, single("application/zip", JLS), id="archive as stored"),
+        pytest.param("application/*", EXPLICIT, single(DICOM, EXPLICIT), id="archive not by a wildcard"),
+        pytest.param("application/zip;q=0.9, */*;q=0.1", JLS, multipart(DICOM, JLS), id="archive would be converted"),
     ],
 )
 def test_instance(accept: str | None, stored: str, expected: str) -> None:
@@ -250,6 +254,7 @@ def test_what_is_available_is_said() -> None:
     assert refusal.value.details == (
         'multipart/related; type="application/dicom"; transfer-syntax=1.2.840.10008.1.2.4.70',
         'multipart/related; type="image/jpeg"; transfer-syntax=1.2.840.10008.1.2.4.70',
+        "application/zip; transfer-syntax=1.2.840.10008.1.2.4.70",
     )
 
 
