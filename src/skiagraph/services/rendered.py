@@ -1,8 +1,8 @@
 """Retrieve Rendered — PS3.18 §10.4, the Rendered resources of Table 10.4.1-1; parameters of §8.3.5.1.
 
 Request   GET …/rendered of a Study, Series, Instance or list of frames.
-Behavior  Frames go through the pipeline of PS3.4 N.2 and leave as pictures of 8 bits; Encapsulated Documents as they
-          are.
+Behavior  Frames go through the pipeline of PS3.4 N.2 and leave as pictures of 8 bits; SR documents as pages, plain
+          text or XML; Encapsulated Documents as they are.
 Response  200 with one picture, an animation, or multipart/related of one picture per frame; 206 with a Warning when
           some Instances of a Study or Series are not rendered, 406 when none is.
 
@@ -23,7 +23,7 @@ from skiagraph.index.base import StoredInstance
 from skiagraph.pixels import picture, rendition
 from skiagraph.pixels.image import BadPixels
 from skiagraph.pixels.rendition import Rendition
-from skiagraph.services import documents, frames, pictures, representation, stored_frames
+from skiagraph.services import documents, frames, pictures, reports, representation, stored_frames
 from skiagraph.services.archive import Archive
 from skiagraph.services.pictures import Kind
 from skiagraph.services.representation import Representation, Version
@@ -118,6 +118,8 @@ async def _instance(archive: Archive, request: Request, instance: StoredInstance
     kind = pictures.kind(instance)
     if kind is Kind.DOCUMENT:
         return await documents.retrieve(archive, request, instance)
+    if reports.is_report(instance):
+        return await reports.retrieve(archive, request, instance)
     _refuse_what_is_no_image(instance)
     slide = pictures.is_slide(instance)
     names = picture.MEDIA_TYPES if kind is Kind.SINGLE_FRAME or slide else _ANIMATED_FIRST
@@ -242,7 +244,9 @@ async def _instances(archive: Archive, request: Request, path: ResourcePath, ask
             kinds[await _kind(archive, instance)] += 1
     offers = tuple(dict.fromkeys(offer for kind in kinds for offer in _offers(kind)))
     if not offers:
-        raise NoAcceptableRepresentation("None of the Instances can be rendered: there is no image among them.")
+        raise NoAcceptableRepresentation(
+            "None of the Instances can be rendered: no image, report or document is among them."
+        )
     choice = negotiate(archive, request, offers)
     details = variant(request.headers.get("accept", ""), query.accept(request.query), asked)
     version = Version(entity_tag(f"{token}-{details}", weak=True))
@@ -263,12 +267,15 @@ async def _instances(archive: Archive, request: Request, path: ResourcePath, ask
 
 
 _IMAGE = "image/*"
+_REPORT = "text/*"
 
 
 async def _kind(archive: Archive, instance: StoredInstance) -> str | None:
-    """Media type of a document, or that of all images; None for what is not rendered."""
+    """Media type of a document, or that of all images or reports; None for what is not rendered."""
     if pictures.is_image(instance):
         return _IMAGE
+    if reports.is_report(instance):
+        return _REPORT if await reports.has_content(archive, instance) else None
     found = await documents.find(archive, instance) if pictures.kind(instance) is Kind.DOCUMENT else None
     return None if found is None else found.media_type
 
@@ -276,7 +283,8 @@ async def _kind(archive: Archive, instance: StoredInstance) -> str | None:
 def _offers(kind: str | None) -> tuple[Offer, ...]:
     if kind is None:
         return ()
-    return rendered_offers(picture.MEDIA_TYPES if kind == _IMAGE else (kind,), single=False)
+    names = {_IMAGE: picture.MEDIA_TYPES, _REPORT: reports.MEDIA_TYPES}
+    return rendered_offers(names.get(kind, (kind,)), single=False)
 
 
 async def _of_all(
@@ -293,6 +301,10 @@ async def _of_all(
                 wanted = rendition_of(asked, offer.media_type)
                 async for part in _parts(archive, instance, range(1, instance.frames + 1), wanted, url):
                     yield part
+            elif kind == _REPORT:
+                report = await reports.represent(archive, instance, offer.media_type, base_url)
+                if report is not None:
+                    yield report
             else:
                 document = await documents.find(archive, instance)
                 if document is not None:
@@ -316,7 +328,7 @@ TRANSACTIONS: tuple[Transaction, ...] = (
         _INSTANCE + "/rendered",
         "read",
         _STATUSES,
-        (*_ONE, *_MANY, "application/pdf"),
+        (*_ONE, *_MANY, *reports.MEDIA_TYPES, "application/pdf"),
         retrieve,
     ),
     Transaction(

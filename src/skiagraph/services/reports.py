@@ -1,0 +1,118 @@
+"""SR documents for people and programs: pages, plain text, XML — PS3.18 §10.4, Table 8.7.4-1, category Text.
+
+``text/html`` is the default; ``text/plain`` has the same words. ``text/xml`` is the Native DICOM Model (PS3.19 A.1) of
+the whole document: the only schema for it that the standard has, that nothing gets lost in, and that the style sheets
+which are around for SR begin with. All are in UTF-8; other character sets that are asked for are ignored (§8.8).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import orjson
+
+from skiagraph.errors import NoAcceptableRepresentation, ResourceNotFound
+from skiagraph.index.base import StoredInstance
+from skiagraph.services import representation
+from skiagraph.services.archive import Archive
+from skiagraph.services.representation import Representation, Version
+from skiagraph.standard import native_xml, structured_report
+from skiagraph.values import ByteRange
+from skiagraph.wire import report_html, report_text
+from skiagraph.wire.accept import rendered_offers
+from skiagraph.wire.conditional import entity_tag
+from skiagraph.wire.message import Chunk, Request, Response
+
+HTML, TEXT, XML = "text/html", "text/plain", "text/xml"
+
+MEDIA_TYPES = (HTML, TEXT, XML)
+"""Best first."""
+
+VERSION = "1"
+"""Goes up whenever the same document may look otherwise than before: part of every entity tag."""
+
+_AT_ONCE = 2**15  # bytes of metadata that are worked on without handing over to another thread
+_NO_TREE = "The Instance is a structured report without a content tree: there is nothing to render."
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A rendered report."""
+
+    content_type: str
+    data: bytes
+
+
+def is_report(instance: StoredInstance) -> bool:
+    """Whether an Instance is an SR document, as its SOP Class tells."""
+    return structured_report.is_report(instance.sop_class_uid)
+
+
+async def has_content(archive: Archive, instance: StoredInstance) -> bool:
+    """Whether there is a content tree to render."""
+    return structured_report.has_content(await representation.attributes(archive, instance))
+
+
+async def represent(
+    archive: Archive, instance: StoredInstance, media_type: str, base_url: str
+) -> Representation | None:
+    """A report as a part; None when it has no content tree."""
+    async for chunk in await archive.index.documents(instance.path):
+        for _, document in chunk:
+            arguments = (document, media_type, base_url, f"{base_url}/{instance.path}")
+            if len(document) < _AT_ONCE:
+                made = render(*arguments)
+            else:
+                made = await archive.workers.run(render, *arguments)
+            return None if made is None else _representation(made, arguments[-1])
+    raise ResourceNotFound(f"There is no metadata of {instance.path}.")
+
+
+def render(document: bytes, media_type: str, base_url: str, location: str) -> Made | None:
+    """Make one of the media types of the metadata of a report; None when it has no content tree."""
+    attributes = orjson.loads(document)
+    report = structured_report.read(attributes)
+    if report is None:
+        return None
+    if media_type == XML:
+        return Made(f"{XML}; charset=utf-8", native_xml.to_xml(attributes, bulk_base=location))
+    if media_type == TEXT:
+        return Made(report_text.CONTENT_TYPE, report_text.to_text(attributes, report))
+    return Made(report_html.CONTENT_TYPE, report_html.to_html(attributes, report, base_url))
+
+
+async def retrieve(archive: Archive, request: Request, instance: StoredInstance) -> Response:
+    """Answer a request for the rendered form of an SR document.
+
+    Raises
+    ------
+    NoAcceptableRepresentation
+        It has no content tree, or none of its media types is acceptable.
+    """
+    choice = representation.negotiate(archive, request, rendered_offers(MEDIA_TYPES, single=True))
+    details = representation.variant(str(choice.offer), VERSION, request.base_url)
+    opaque = f"{representation.digest(instance)}-{details}"
+    version = Version(entity_tag(opaque, weak=choice.multipart), instance.stored_at)
+    unchanged = representation.not_modified(request, version)
+    if unchanged is not None:
+        return unchanged
+    part = await represent(archive, instance, choice.offer.media_type, request.base_url)
+    if part is None:
+        raise NoAcceptableRepresentation(_NO_TREE)
+    if choice.multipart:
+        return await representation.multipart(request, [part], version)
+    response = await representation.single(request, part, version)
+    if choice.offer.media_type == HTML:
+        response.headers = [
+            (name, report_html.CONTENT_SECURITY_POLICY if name == "content-security-policy" else value)
+            for name, value in response.headers
+        ]
+    return response
+
+
+def _representation(made: Made, location: str) -> Representation:
+    async def read(part: ByteRange | None) -> AsyncIterator[Chunk]:
+        yield made.data if part is None else made.data[part.offset : part.end]
+
+    return Representation(made.content_type, location, len(made.data), read)
