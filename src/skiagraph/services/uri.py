@@ -20,7 +20,7 @@ from skiagraph.errors import BadRequest, NoAcceptableRepresentation, NotSupporte
 from skiagraph.index.base import StoredInstance
 from skiagraph.pixels import picture
 from skiagraph.pixels.image import BadPixels
-from skiagraph.services import pictures, rendered, retrieve
+from skiagraph.services import pictures, rendered, reports, retrieve
 from skiagraph.services.archive import Archive
 from skiagraph.standard.media_types import DICOM
 from skiagraph.standard.transfer_syntaxes import DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN
@@ -123,7 +123,7 @@ def _check_image(instance: StoredInstance, asked: UriQuery) -> None:
 
 
 async def _no_image(archive: Archive, request: Request, asked: UriQuery) -> Response:
-    """Documents, and the like, in the types that the Rendered resource has for them."""
+    """Reports, documents and the like in the types that the Rendered resource has for them."""
     query = "" if asked.content_type is None else f"accept={quote(asked.content_type)}"
     ranges = parse_ranges(request.headers.get("accept", ""))
     single = [f"{entry.media_type}; q={entry.q:.3f}" for entry in ranges if entry.media_type.type != "multipart"]
@@ -146,7 +146,7 @@ TRANSACTIONS: tuple[Transaction, ...] = (
         "/wado",
         "read",
         frozenset({200, 206, 304, 400, 404, 406, 410, 412, 413, 416, 501}),
-        (*picture.MEDIA_TYPES, "application/pdf", DICOM),
+        (*picture.MEDIA_TYPES, *reports.MEDIA_TYPES, "application/pdf", DICOM),
         retrieve_by_uri,
     ),
 )

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image, ImageSequence
+from pydicom.dataset import Dataset
 from pydicom.uid import (
     MPEG4HP41,
     DeflatedExplicitVRLittleEndian,
@@ -446,6 +447,29 @@ def test_documents_that_are_not_sent(given: Given) -> None:
     assert isinstance(ask(given, other).error, NoAcceptableRepresentation)
 
 
+@pytest.mark.parametrize(
+    ("query", "accept", "content_type"),
+    [
+        pytest.param("", "*/*", "text/html", id="Table 8.7.4-1 the default"),
+        pytest.param("contentType=text/html", "*/*", "text/html", id="Table 8.7.4-1 html"),
+        pytest.param("contentType=text/plain;q=0.5,text/rtf", "*/*", "text/plain", id="Table 8.7.4-1 plain"),
+        pytest.param("contentType=text/xml", "*/*", "text/xml", id="Table 8.7.4-1 xml"),
+        pytest.param("contentType=image/jpeg", "*/*", "text/html", id="8.7.8.1 what can not be had: what Accept says"),
+        pytest.param("", "text/plain", "text/plain", id="9.3 Accept alone"),
+    ],
+)
+def test_reports(given: Given, query: str, accept: str, content_type: str) -> None:
+    """Example B.2: a structured report for people."""
+    content = Dataset()
+    content.RelationshipType, content.ValueType, content.TextValue = "CONTAINS", "TEXT", "Nothing to worry about"
+    (instance,) = given.store(no_image(ValueType="CONTAINER", ContentSequence=[content]))
+    answer = ask(given, instance, query, accept)
+    assert answer.error is None
+    assert answer.headers["content-type"].partition(";")[0] == content_type
+    assert answer.headers["content-location"] == f"{BASE}/{instance.path}"
+    assert b"Nothing to worry about" in answer.content
+
+
 def no_image(**changes: Any) -> bytes:
     return part10(
         ct(**{"SOPClassUID": SR, "Modality": "SR", "Rows": None, "Columns": None, "PixelData": None} | changes)
@@ -453,8 +477,10 @@ def no_image(**changes: Any) -> bytes:
 
 
 @pytest.mark.parametrize("query", ["", "contentType=text/html", "contentType=text/plain", "contentType=image/jpeg"])
-def test_what_is_not_rendered_yet_is_406_and_there_is_dicom(given: Given, query: str) -> None:
-    (instance,) = given.store(no_image())
+def test_what_is_not_rendered_is_406_and_there_is_dicom(given: Given, query: str) -> None:
+    """A report without content, and what no rendered type can show."""
+    (instance, other) = given.store(no_image(), no_image(SOPClassUID="1.2.840.10008.5.1.4.1.1.66"))
+    assert isinstance(ask(given, other, query).error, NoAcceptableRepresentation)
     error = ask(given, instance, query).error
     assert isinstance(error, NoAcceptableRepresentation)
     assert "contentType=application/dicom" in error.details[-1]
