@@ -315,15 +315,18 @@ class Gathering:
                 " BulkDataURI as Content-Location is expected.",
                 details=(tag,),
             )
-        self._left -= sum(part.size for part in parts) + len(parts) * _LEAST
-        if self._left < 0:
-            raise OutOfResources("The metadata refer to the same bulk data too often to make files of it.")
+        self._use(sum(part.size for part in parts) + len(parts) * _LEAST)
         for part in parts:
             if part.problem is not None:
                 raise CannotUnderstand(
                     f"The bulk data of ({tag[:4]},{tag[4:]}) can not be taken: {part.problem.message}", details=(tag,)
                 )
         return parts
+
+    def _use(self, size: int) -> None:
+        self._left -= size
+        if self._left < 0:
+            raise OutOfResources("The files that the metadata ask for are far larger than the request.")
 
     def _bulk(self, tag: str, element: Mapping[str, Any]) -> Bulk:
         return Bulk((self._find(tag, element.get("BulkDataURI"))[0].span,))
@@ -333,7 +336,15 @@ class Gathering:
         if not isinstance(element, dict) or element.get("BulkDataURI") is None:
             return None
         parts = self._find(store_pixels.PIXEL_DATA, element["BulkDataURI"])
-        return store_pixels.image(attributes, parts, hint)
+        return store_pixels.image(
+            attributes, parts, hint, keep=self._keep, max_frame_bytes=self._settings.max_frame_bytes
+        )
+
+    def _keep(self, data: bytes) -> Span:
+        span = Span(self._staged, self._staged.size, len(data))
+        self._use(len(data))
+        self._staged.write([data])
+        return span
 
     def _document(self, attributes: Attributes) -> None:
         """Supply what an Encapsulated Document says of itself: type, SOP Class, and length without padding."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import re
+from pathlib import Path
 from typing import Any
 
 import imagecodecs
@@ -145,3 +147,28 @@ def test_damaged_streams_are_read_or_refused(whole: bytes, data: st.DataObject) 
         return
     assert 0 < stream.rows < 65536
     assert 0 < stream.columns < 65536
+
+
+@pytest.mark.shared_data
+def test_real_code_streams_are_what_their_names_say(shared_data: Path) -> None:
+    kinds = {
+        "jpeg-baseline": "50",
+        "jpeg-extended": "51",
+        "jpeg-lossless": "70",
+        "jpegls-lossless": "80",
+        "jpegls-near": "81",
+        "j2k-lossless": "90",
+        "j2k-lossy": "91",
+    }
+    seen = set()
+    for path in sorted((shared_data / "payloads" / "codestreams").glob("tile-j*")):
+        match = re.fullmatch(r"tile-(\w+-\w+)-(gray|rgb|ybr)-([0-9]+)", path.stem)
+        assert match is not None
+        stream = found(path.read_bytes())
+        assert stream.transfer_syntax_uid == f"1.2.840.10008.1.2.4.{kinds[match[1]]}"
+        assert (stream.rows, stream.columns, stream.precision) == (240, 240, int(match[3]))
+        assert {"gray": "MONO", "rgb": "RGB", "ybr": "YBR"}[match[2]] == stream.photometric_interpretation[
+            : 4 if match[2] == "gray" else 3
+        ]
+        seen.add(match[1])
+    assert seen == set(kinds)

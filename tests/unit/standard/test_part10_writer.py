@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skiagraph.errors import CannotUnderstand
-from skiagraph.standard import part10
+from skiagraph.errors import ArchiveError, CannotUnderstand
+from skiagraph.standard import part10, transfer_syntaxes
 from skiagraph.standard.part10_writer import Bulk, Span, write
 from skiagraph.values import Attributes
 
@@ -303,3 +304,34 @@ def test_anything_is_written_or_refused(data: Any) -> None:
         part10.read(part10.BytesSource(joined(data | UIDS)))
     except CannotUnderstand:
         pass
+
+
+@pytest.mark.shared_data
+def test_real_data_sets_are_written_and_read(shared_data: Path) -> None:
+    """Files of every modality: read, written from their metadata and bulk data, read again."""
+    compared = 0
+    for path in sorted((shared_data / "modalities").rglob("*")):
+        if not path.is_file() or path.stat().st_size > 300_000:
+            continue
+        source = part10.BytesSource(path.read_bytes())
+        try:
+            header = part10.read(source)
+        except ArchiveError:
+            continue
+        syntax = transfer_syntaxes.get(header.transfer_syntax_uid)
+        if syntax.encapsulated or syntax.big_endian or syntax.deflated or header.warnings:
+            continue
+
+        def resolve(
+            tag: str, element: Mapping[str, Any], depth: int, header: Any = header, source: Any = source
+        ) -> Bulk:
+            bulk = header.bulkdata[element["BulkDataURI"].removeprefix("bulkdata/")]
+            return Bulk((Span(source, bulk.offset, bulk.length),))
+
+        again = part10.read(part10.BytesSource(joined(header.attributes, resolve)))
+        for attributes in (header.attributes, again.attributes):
+            attributes.pop("00080005", None)
+        assert again.attributes == header.attributes, path.name
+        assert again.warnings == ()
+        compared += 1
+    assert compared > 20
