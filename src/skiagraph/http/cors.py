@@ -8,8 +8,8 @@ Headers = list[tuple[str, str]]
 
 _METHODS = "GET, HEAD, POST, PUT, DELETE, OPTIONS"
 _EXPOSED = (
-    "Content-Type, Content-Length, Content-Location, Content-Range, Content-Encoding, Accept-Ranges, ETag,"
-    " Last-Modified, Link, Location, Retry-After, Warning, X-Request-Id, X-Total-Count"
+    "Content-Type, Content-Length, Content-Location, Content-Range, Content-Encoding, Content-Disposition,"
+    " Accept-Ranges, ETag, Last-Modified, Link, Location, Retry-After, Warning, X-Request-Id, X-Total-Count"
 )
 _USUAL_HEADERS = "Accept, Authorization, Content-Type, If-Match, If-Modified-Since, If-None-Match, Range, X-Request-Id"
 

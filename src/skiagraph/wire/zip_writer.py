@@ -5,7 +5,10 @@ reader that can not seek has to find the end of an entry in its bytes. So entrie
 such readers refuse (Java's ZipInputStream) or search for the descriptor, but *deflated* into blocks that are not
 compressed: 5 bytes for each 65,535, no work, and the end is marked.
 
-ZIP64 fields are written only where a number needs them, or might: for an entry whose length is not known before.
+ZIP64 fields are written only where a number needs them. An entry whose length is not known before could turn out to
+need them when its local header is gone: then its descriptor alone is large. To announce that for all such entries would
+be by the book, but readers that can not seek take small entries with large descriptors for the end of the archive
+(Java before 22).
 """
 
 from __future__ import annotations
@@ -73,7 +76,7 @@ class ZipWriter:
             raise ValueError("the name of an entry is a relative path of letters, digits, dots, hyphens, underscores")
         self._entry = entry = _Entry(name.encode("ascii"), length, _dos_time(modified))
         version, sizes, extra = _VERSION, 0, b""
-        if entry.large:
+        if entry.announced:
             version, sizes, extra = _VERSION_64, _MAX_32, _LOCAL_64.pack(1, 16, 0, 0)
         return (
             _LOCAL.pack(
@@ -122,8 +125,8 @@ class ZipWriter:
             last = _LAST_EMPTY_BLOCK
             entry.packed += len(last)
         self._keep(_central_header(entry, self._layout.at))
-        self._layout.add(len(entry.name), entry.size, entry.packed, large=entry.large)
-        descriptor = _DESCRIPTOR_64 if entry.large else _DESCRIPTOR
+        self._layout.add(len(entry.name), entry.size, entry.packed, announced=entry.announced)
+        descriptor = _DESCRIPTOR_64 if entry.packed >= _MAX_32 else _DESCRIPTOR
         return last + descriptor.pack(0x08074B50, entry.check_sum, entry.packed, entry.size)
 
     def close(self) -> Iterator[bytes]:
@@ -149,7 +152,7 @@ def total_length(entries: Iterable[tuple[str, int]]) -> int:
     layout = _Layout()
     for name, length in entries:
         packed = _packed_length(length)
-        layout.add(len(name), length, packed, large=packed >= _MAX_32)
+        layout.add(len(name), length, packed, announced=packed >= _MAX_32)
     return layout.at + layout.central + len(layout.ending())
 
 
@@ -163,10 +166,10 @@ class _Layout:
         """Bytes of the central directory."""
         self.entries = 0
 
-    def add(self, name: int, size: int, packed: int, *, large: bool) -> None:
+    def add(self, name: int, size: int, packed: int, *, announced: bool) -> None:
         self.central += _CENTRAL.size + name + len(_extra(size, packed, self.at))
-        self.at += _LOCAL.size + name + packed
-        self.at += _LOCAL_64.size + _DESCRIPTOR_64.size if large else _DESCRIPTOR.size
+        self.at += _LOCAL.size + name + (_LOCAL_64.size if announced else 0) + packed
+        self.at += _DESCRIPTOR_64.size if packed >= _MAX_32 else _DESCRIPTOR.size
         self.entries += 1
 
     def ending(self) -> bytes:
@@ -196,8 +199,8 @@ class _Entry:
         self.name = name
         self.length = length
         self.modified = modified
-        self.large = length is None or _packed_length(length) >= _MAX_32
-        """The descriptor has sizes of 8 bytes."""
+        self.announced = length is not None and _packed_length(length) >= _MAX_32
+        """The local header says that sizes have 8 bytes."""
         self.size = 0
         self.packed = 0
         self.check_sum = 0
@@ -234,7 +237,7 @@ def _extra(size: int, packed: int, offset: int) -> bytes:
 
 def _central_header(entry: _Entry, offset: int) -> bytes:
     extra = _extra(entry.size, entry.packed, offset)
-    version = _VERSION_64 if extra or entry.large else _VERSION
+    version = _VERSION_64 if extra else _VERSION
     return (
         _CENTRAL.pack(
             0x02014B50,

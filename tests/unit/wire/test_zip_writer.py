@@ -46,7 +46,7 @@ def without_seeking(data: bytes) -> list[bytes]:
         content = inflater.decompress(data[30 + name + extra :])
         assert inflater.eof
         behind = inflater.unused_data
-        form = "<LLQQ" if extra else "<LLLL"
+        form = "<LLLL"
         packed = len(data) - len(behind) - 30 - name - extra
         assert struct.unpack_from(form, behind) == (0x08074B50, zlib.crc32(content), packed, len(content))
         data = behind[struct.calcsize(form) :]
@@ -199,7 +199,7 @@ def test_beyond_4_gib(size: int, known: bool, monkeypatch: pytest.MonkeyPatch) -
     assert (large.file_size, large.compress_size, large.header_offset) == (size, entry.packed, 0)
     assert found.read(small) == b"abc"
     descriptor = next(data for _, data in file.pieces if b"PK\x07\x08" in data and b"PK\x03\x04" not in data)
-    assert len(descriptor) - descriptor.index(b"PK\x07\x08") == (24 if entry.large else 16)
+    assert len(descriptor) - descriptor.index(b"PK\x07\x08") == (24 if entry.packed >= 0xFFFFFFFF else 16)
+    assert entry.announced == (known and entry.packed >= 0xFFFFFFFF)
     if known:
-        assert entry.large == (entry.packed >= 0xFFFFFFFF)
         assert total_length([("large", size), ("small", 3)]) == file.length
