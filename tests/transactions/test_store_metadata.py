@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -508,3 +508,14 @@ class TestPayloads:
         found = retrieved(client, data)
         assert found.SOPClassUID == f"1.2.840.10008.5.1.4.1.1.104.{number}"
         assert found.EncapsulatedDocument[: found.EncapsulatedDocumentLength] == content
+
+
+def test_a_full_disk(tmp_path: Path, serving: Callable[..., Any]) -> None:
+    with (
+        serving(tmp_path / "data", env={"SKIAGRAPH_KEEP_FREE_BYTES": str(2**60)}) as server,
+        server.client() as client,
+    ):
+        response = client.post("/studies", **payload(metadata(data_set()), bulk("x", bytes(3_000_000))))
+        assert response.status_code == 507
+        assert client.get("/instances", headers=JSON).status_code in (200, 204)
+    assert not list(tmp_path.rglob("*.part"))

@@ -254,7 +254,9 @@ class Intake:
         async for chunk in chunks:
             for event in reader.feed(bytes(chunk)):
                 if isinstance(event, PartData):
-                    if gathering.write(event.data):
+                    if gathering.coded:  # a little may become very much
+                        await asyncio.to_thread(gathering.write, event.data)
+                    elif gathering.write(event.data):
                         await asyncio.to_thread(gathering.spool)
                 elif isinstance(event, PartBegin):
                     gathering.begin(event.headers)

@@ -168,6 +168,11 @@ class Gathering:
             self._given.setdefault(reference, []).append(part)
             self._decoded.setdefault(unquote(reference), []).append(part)
 
+    @property
+    def coded(self) -> bool:
+        """Whether the body has a coding to undo: `write` then takes its time, and spools by itself."""
+        return self._part is not None and bool(self._part.decoders)
+
     def write(self, data: Chunk) -> bool:
         """Take some of the body, which must not change afterwards. Whether it is time for `spool`."""
         part = self._part

@@ -194,3 +194,17 @@ def test_bulk_data_are_not_held_in_memory(gathering: Gathering) -> None:
     pieces = list(assembled.pieces)
     assert sum(len(piece) for piece in pieces if isinstance(piece, bytes)) < 2000
     assert [piece.length for piece in pieces if isinstance(piece, Span)] == [5_000_001]
+
+
+def test_a_bomb_ends_at_the_limit_and_harms_nobody_else(tmp_path: Path) -> None:
+    blobs = FileBlobStore(tmp_path, durable=False)
+    gathering = Gathering(blobs, Settings(data=tmp_path, max_inflated_bytes=2**20))
+    describe(gathering, refers("bomb"), refers("x"))
+    send(gathering, gzip.compress(bytes(2**24)), content_location="bomb", content_encoding="gzip")
+    send(gathering, b"the value", content_location="x")
+    bomb, good = gathering.assemble(None)
+    assert isinstance(bomb.error, CannotUnderstand)
+    assert "max_inflated_bytes" in bomb.error.message
+    assert b"the value\0" in file_of(good)
+    gathering.discard()
+    blobs.close()
