@@ -8,7 +8,7 @@ compressed: 5 bytes for each 65,535, no work, and the end is marked.
 ZIP64 fields are written only where a number needs them. An entry whose length is not known before could turn out to
 need them when its local header is gone: then its descriptor alone is large. To announce that for all such entries would
 be by the book, but readers that can not seek take small entries with large descriptors for the end of the archive
-(Java before 22).
+(Java 17 does).
 """
 
 from __future__ import annotations
