@@ -17,8 +17,6 @@ from typing import Final
 from skiagraph.standard import structured_report
 from skiagraph.standard.structured_report import (
     CONTAINER,
-    HAS_CONCEPT_MODIFIER,
-    HAS_OBSERVATION_CONTEXT,
     Item,
     Reference,
     Report,
@@ -51,7 +49,8 @@ padding:1rem 1.2rem;background:var(--tint);border-radius:.5rem}
 .item{margin:.35rem 0;display:grid;grid-template-columns:minmax(7rem,15rem) minmax(0,1fr);gap:0 1rem}
 .item>dt{color:var(--soft)}
 .item>dd{margin:0;white-space:pre-line}
-.below{grid-column:1/-1;margin:0;padding-inline-start:1rem;border-inline-start:2px solid var(--line)}
+.item>.below{grid-column:1/-1;margin:0;white-space:normal;padding-inline-start:1rem;
+border-inline-start:2px solid var(--line)}
 .below .item{grid-template-columns:minmax(6rem,14rem) minmax(0,1fr)}
 .context{font-size:.9rem}
 .relation,.note{font-size:.82rem;color:var(--soft);font-style:italic}
@@ -90,12 +89,14 @@ def to_html(attributes: Attributes, report: Report, base_url: str) -> bytes:
         Base URI as the client sees it, without trailing slash; links begin with it.
     """
     title = report_phrases.title(report)
-    parts = [
+    parts: list[str] = []
+    page = _Page(report, base_url, parts)
+    parts.append(
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<meta name="color-scheme" content="light dark"><title>{escape(title)}</title><style>{STYLE}</style></head>\n'
         f'<body><header><h1{_language(report.content) or _AUTO}>{escape(title)}</h1>\n<ul class="flags">'
-    ]
+    )
     parts += (
         f'<li class="good">{escape(flag)}</li>' if flag in ("Complete", "Verified") else f"<li>{escape(flag)}</li>"
         for flag in report_phrases.flags(report)
@@ -105,8 +106,8 @@ def to_html(attributes: Attributes, report: Report, base_url: str) -> bytes:
         f'<div><dt>{escape(label)}</dt><dd dir="auto">{escape(value)}</dd></div>'
         for label, value in report_phrases.facts(attributes, report)
     )
-    parts.append(f"</dl></header>\n<main{_language(report.content) or _UNKNOWN}>\n")
-    _Page(report, base_url, parts).write()
+    parts.append(f"</dl></header>\n<main{page.anchor(report.content)}{_language(report.content) or _UNKNOWN}>\n")
+    page.write()
     uid = structured_report.text(attributes, "00080018")
     parts.append(f"</main>\n<footer>Instance {escape(uid)}</footer></body></html>\n")
     return "".join(parts).encode()
@@ -167,15 +168,15 @@ class _Page:
         level = min(depth + 1, 6)
         hint = _title(item)
         self._parts.append(
-            f"<section{self._anchor(item)}{_language(item)}>"
+            f"<section{self.anchor(item)}{_language(item)}>"
             f"<h{level}{hint}{_AUTO}>{self._relation(item)}{escape(report_phrases.label(item))}{_observed(item)}</h{level}>\n"
         )
         return "</section>\n"
 
     def _item(self, item: Item) -> str:
-        context = item.relationship in (HAS_OBSERVATION_CONTEXT, HAS_CONCEPT_MODIFIER)
+        context = item.relationship in report_phrases.CONTEXTS
         self._parts.append(
-            f'<dl class="item{" context" if context else ""}"{self._anchor(item)}{_language(item)}>'
+            f'<dl class="item{" context" if context else ""}"{self.anchor(item)}{_language(item)}>'
             f"<dt{_title(item)}{_AUTO}>{self._relation(item)}{self._label(item)}</dt>"
             f"<dd{_AUTO}>{self._value(item)}{_observed(item)}</dd>"
         )
@@ -198,16 +199,16 @@ class _Page:
                 self._parts.append(")</span>")
             else:
                 separator = "" if first else "; " if depth else " "
-                name = f"{self._relation(found)}{self._label(found)} " if depth else ""
+                name = f"{self._relation(found)}{self._label(found, ': ')}" if depth else ""
                 hint = escape(report_phrases.label(found))
                 self._parts.append(
-                    f'{separator}{name}<span title="{hint}"{self._anchor(found)}>{self._value(found)}</span>'
+                    f'{separator}{name}<span title="{hint}"{self.anchor(found)}>{self._value(found)}</span>'
                 )
                 first = False
         self._parts.append("</p>\n")
 
-    def _label(self, item: Item) -> str:
-        return "" if item.target else escape(report_phrases.label(item))
+    def _label(self, item: Item, behind: str = "") -> str:
+        return "" if item.target else escape(report_phrases.label(item)) + behind
 
     def _value(self, item: Item) -> str:
         if item.target:
@@ -216,11 +217,13 @@ class _Page:
                 return "see an item that is not there"
             return f'see <a href="#{self._anchors[id(target)]}">{escape(report_phrases.label(target))}</a>'
         text = escape(report_phrases.value(item))
-        if isinstance(item.value, Reference) and item.value_type in ("IMAGE", "COMPOSITE"):
-            url = self._url(item.value)
-            if url:
-                return f'<a href="{escape(url)}">{text}</a>'
-        return text
+        if not isinstance(item.value, Reference):
+            return text
+        uid = escape(item.value.sop_instance_uid)
+        url = self._url(item.value) if item.value_type in ("IMAGE", "COMPOSITE") else ""
+        if url:
+            return f'<a href="{escape(url)}" title="{uid}">{text}</a>'
+        return f'{text} <span class="note">{uid}</span>'
 
     def _url(self, reference: Reference) -> str:
         """The rendered form of what is referenced; "" where the document does not tell where it belongs."""
@@ -232,7 +235,8 @@ class _Page:
             return f"{self._base_url}/{place}/rendered"
         return f"{self._base_url}/{place}/frames/{','.join(map(str, numbers))}/rendered"
 
-    def _anchor(self, item: Item) -> str:
+    def anchor(self, item: Item) -> str:
+        """The id of an item that others refer to, as an attribute; "" for all others."""
         anchor = self._anchors.get(id(item))
         return "" if anchor is None else f' id="{anchor}"'
 

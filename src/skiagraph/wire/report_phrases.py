@@ -16,6 +16,7 @@ from skiagraph.standard import structured_report
 from skiagraph.standard.structured_report import (
     CONTAINER,
     CONTAINS,
+    HAS_ACQUISITION_CONTEXT,
     HAS_CONCEPT_MODIFIER,
     HAS_OBSERVATION_CONTEXT,
     Code,
@@ -34,6 +35,10 @@ from skiagraph.values import Attributes
 DEEPEST = 24
 """Levels of nesting that are shown as such; what is below them follows at the same level."""
 
+CONTEXTS = frozenset({HAS_CONCEPT_MODIFIER, HAS_OBSERVATION_CONTEXT, HAS_ACQUISITION_CONTEXT})
+"""Relationships of what is said about an item rather than in it."""
+
+_PLAIN = frozenset({"", CONTAINS, "HAS PROPERTIES"})
 _MOST_POINTS = 8
 _MOST_FRAMES = 20
 _DATE = re.compile(r"(\d{4})(\d{2})(\d{2})", re.ASCII)
@@ -107,9 +112,7 @@ def label(item: Item) -> str:
 
 def relation(item: Item) -> str:
     """How an item belongs to the one above it, where its place does not say it."""
-    if item.relationship in ("", CONTAINS, HAS_CONCEPT_MODIFIER, HAS_OBSERVATION_CONTEXT):
-        return ""
-    return item.relationship.lower().replace("acq ", "acquisition ")
+    return "" if item.relationship in _PLAIN or item.relationship in CONTEXTS else item.relationship.lower()
 
 
 def value(item: Item) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from skiagraph.standard import structured_report
-from skiagraph.standard.structured_report import CONTAINER, Item, Report
+from skiagraph.standard.structured_report import CONTAINER, Item, Reference, Report
 from skiagraph.values import Attributes
 from skiagraph.wire import report_phrases
 
@@ -45,6 +45,8 @@ def _line(item: Item, report: Report) -> str:
         return before + ("see " + report_phrases.label(target) if target else "see an item that is not there")
     observed = f" [{report_phrases.date_time(item.observed)}]" if item.observed else ""
     value = report_phrases.value(item)
+    if isinstance(item.value, Reference):
+        value += f" ({item.value.sop_instance_uid})"
     return f"{before}{report_phrases.label(item)}{f': {value}' if value else ''}{observed}"
 
 
