@@ -90,27 +90,40 @@ def _possible(uid: str, pixels: bool, sound: bool, frames: bool, bare: bool) -> 
 
 async def certain(archive: Archive, instance: StoredInstance, *, bare: bool = False) -> Conversions:
     """What an Instance can be converted to."""
-    return convertible(archive, instance, await representation.attributes(archive, instance), bare=bare)
+    if not instance.pixel_tag:
+        return possible(instance, bare=bare)
+    try:
+        image = await image_of(archive, instance)
+    except BadPixels:
+        image = None
+    return _fitting(archive, instance, image, bare)
 
 
 def convertible(
     archive: Archive, instance: StoredInstance, attributes: Attributes, *, bare: bool = False
 ) -> Conversions:
     """The same from metadata at hand."""
-    conversions = possible(instance, bare=bare)
     if not instance.pixel_tag:
-        return conversions
-    uid = instance.transfer_syntax_uid
-    always = {*convertible_natively(uid)}
-    if not transfer_syntaxes.get(uid).encapsulated:
-        always.add(DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN)
+        return possible(instance, bare=bare)
     try:
         image = ImageParams.from_attributes(attributes)
     except BadPixels:
-        return tuple(other for other in conversions if other in always)
-    if image.number_of_frames == instance.frames and image.decoded_bytes <= archive.settings.max_frame_bytes:
-        always.update(transcode.targets(uid, image))
-    return tuple(other for other in conversions if other in always)
+        image = None
+    return _fitting(archive, instance, image, bare)
+
+
+def _fitting(archive: Archive, instance: StoredInstance, image: ImageParams | None, bare: bool) -> Conversions:
+    uid = instance.transfer_syntax_uid
+    fitting = {*convertible_natively(uid)}
+    if not transfer_syntaxes.get(uid).encapsulated:
+        fitting.add(DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN)
+    if (
+        image is not None
+        and image.number_of_frames == instance.frames
+        and image.decoded_bytes <= archive.settings.max_frame_bytes
+    ):
+        fitting.update(transcode.targets(uid, image))
+    return tuple(other for other in possible(instance, bare=bare) if other in fitting)
 
 
 def in_doubt(offer: Offer | None) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 
 from skiagraph.index.base import StoredInstance
+from skiagraph.pixels.image import BadPixels
 from skiagraph.services import plain, representation
 from skiagraph.services.archive import Archive
 from skiagraph.services.representation import Representation
@@ -119,8 +120,17 @@ def _masked(data: bytes, bits: int | None) -> bytes:
 
 
 async def read(archive: Archive, instance: StoredInstance, number: int) -> bytes:
-    """Return one frame (from 1), which exists."""
+    """Return one frame (from 1), which exists.
+
+    Raises
+    ------
+    BadPixels
+        It is longer than a frame could be that is decoded (`max_frame_bytes`), however badly it was compressed.
+    """
     (part,) = await represent(archive, instance, [number], _NOTHING, "")
+    most = 2 * archive.settings.max_frame_bytes
+    if part.length is not None and part.length > most:
+        raise BadPixels(f"Frame {number} has {part.length} bytes; up to {most} are taken for one.")
     return b"".join([bytes(chunk) async for chunk in part.read(None)])
 
 

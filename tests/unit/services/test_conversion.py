@@ -166,6 +166,16 @@ def test_frames_beyond_the_limit_go_out_as_they_are(tmp_path: Path) -> None:
         assert given.get(instance.path, f"{DICOM}; transfer-syntax=*").status == 200
 
 
+def test_a_stream_much_longer_than_its_image(tmp_path: Path) -> None:
+    """It is not even read."""
+    small = image(allocated=8, rows=2, columns=2)
+    with opened(tmp_path, max_frame_bytes=2**20) as given:
+        (instance,) = given.store(compressed([bytes(2**21 + 2)], RLELossless, **module(small)))
+        answer = given.get(f"{instance.path}/frames/1", OCTETS)
+        assert answer.status == 406
+        assert "2097152" in str(answer.error)
+
+
 def test_a_frame_that_is_damaged_ends_the_answer(given: Given) -> None:
     """The status is sent by then; half an answer is never taken for a whole one."""
     coded = [encode.encode(pixels(GREY, number), RLELossless, GREY)[0] for number in range(3)]
