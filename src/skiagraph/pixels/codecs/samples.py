@@ -29,8 +29,6 @@ def to_cells(samples: NDArray[Any], precision: int, image: ImageParams) -> tuple
     samples = samples.reshape(image.shape)
     if precision > image.bits_allocated:
         image = replace(image, bits_allocated=next(bits for bits in (8, 16, 32) if bits >= precision))
-    if precision < image.bits_stored and image.high_bit != image.bits_stored - 1:
-        image = replace(image, high_bit=image.bits_stored - 1)
     dtype = image.dtype
     if samples.dtype == dtype and (dtype.kind == "u" or precision == dtype.itemsize * 8):
         return samples, image
