@@ -95,7 +95,7 @@ def to_html(attributes: Attributes, report: Report, base_url: str) -> bytes:
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<meta name="color-scheme" content="light dark"><title>{escape(title)}</title><style>{STYLE}</style></head>\n'
-        f'<body><header><h1{_language(report.content) or _AUTO}>{escape(title)}</h1>\n<ul class="flags">'
+        f'<body><header><h1{_language(report.content)}>{_isolated(title)}</h1>\n<ul class="flags">'
     )
     parts += (
         f'<li class="good">{escape(flag)}</li>' if flag in ("Complete", "Verified") else f"<li>{escape(flag)}</li>"
@@ -103,7 +103,7 @@ def to_html(attributes: Attributes, report: Report, base_url: str) -> bytes:
     )
     parts.append('</ul>\n<dl class="facts">')
     parts += (
-        f'<div><dt>{escape(label)}</dt><dd dir="auto">{escape(value)}</dd></div>'
+        f"<div><dt>{escape(label)}</dt><dd>{_isolated(value)}</dd></div>"
         for label, value in report_phrases.facts(attributes, report)
     )
     parts.append(f"</dl></header>\n<main{page.anchor(report.content)}{_language(report.content) or _UNKNOWN}>\n")
@@ -118,8 +118,22 @@ def escape(text: str) -> str:
     return html.escape(_CONTROLS.sub("\ufffd", text))
 
 
-_AUTO = ' dir="auto"'
 _UNKNOWN = ' lang="" dir="auto"'  # the labels are the report's own: not in the language of the page
+
+
+def _isolated(text: str) -> str:
+    """Text whose direction is its own, and does not stir what stands beside it."""
+    return f"<bdi>{escape(text)}</bdi>" if text else ""
+
+
+def _text_direction(item: Item, *, rtl: bool) -> str:
+    """Sentences in a language from right to left may begin with a Latin word; elsewhere their letters tell."""
+    return "" if rtl or item.value_type != "TEXT" else ' dir="auto"'
+
+
+def _is_rtl(item: Item, *, inherited: bool) -> bool:
+    language = _language(item)
+    return language.endswith('"rtl"') if language else inherited
 
 
 def _language(item: Item) -> str:
@@ -146,47 +160,49 @@ class _Page:
 
     def write(self) -> None:
         """Write the tree: what is still to come is a list, so that depth costs nothing."""
-        waiting: list[str | tuple[report_phrases.Run, int]] = []
-        waiting += ((run, 1) for run in reversed(report_phrases.runs(self._report.content)))
+        content = self._report.content
+        rtl = _is_rtl(content, inherited=False)
+        waiting: list[str | tuple[report_phrases.Run, int, bool]] = []
+        waiting += ((run, 1, rtl) for run in reversed(report_phrases.runs(content)))
         while waiting:
             found = waiting.pop()
             if isinstance(found, str):
                 self._parts.append(found)
                 continue
-            run, depth = found
+            run, depth, rtl = found
             if isinstance(run, tuple):
-                self._sentence(run)
+                self._sentence(run, rtl=rtl)
                 continue
-            close = self._section(run, depth) if run.value_type == CONTAINER else self._item(run)
+            rtl = _is_rtl(run, inherited=rtl)
+            close = self._section(run, depth) if run.value_type == CONTAINER else self._item(run, rtl=rtl)
             if depth < report_phrases.DEEPEST:
                 waiting.append(close)
             else:  # nested no further
                 self._parts.append(close)
-            waiting += ((child, depth + 1) for child in reversed(report_phrases.runs(run)))
+            waiting += ((child, depth + 1, rtl) for child in reversed(report_phrases.runs(run)))
 
     def _section(self, item: Item, depth: int) -> str:
-        level = min(depth + 1, 6)
-        hint = _title(item)
+        heading = f"h{min(depth + 1, 6)}"
         self._parts.append(
-            f"<section{self.anchor(item)}{_language(item)}>"
-            f"<h{level}{hint}{_AUTO}>{self._relation(item)}{escape(report_phrases.label(item))}{_observed(item)}</h{level}>\n"
+            f"<section{self.anchor(item)}{_language(item)}><{heading}{_title(item)}>"
+            f"{self._relation(item)}{_isolated(report_phrases.label(item))}{_observed(item)}</{heading}>\n"
         )
         return "</section>\n"
 
-    def _item(self, item: Item) -> str:
+    def _item(self, item: Item, *, rtl: bool) -> str:
         context = item.relationship in report_phrases.CONTEXTS
         self._parts.append(
             f'<dl class="item{" context" if context else ""}"{self.anchor(item)}{_language(item)}>'
-            f"<dt{_title(item)}{_AUTO}>{self._relation(item)}{self._label(item)}</dt>"
-            f"<dd{_AUTO}>{self._value(item)}{_observed(item)}</dd>"
+            f"<dt{_title(item)}>{self._relation(item)}{self._label(item)}</dt>"
+            f"<dd{_text_direction(item, rtl=rtl)}>{self._value(item)}{_observed(item)}</dd>"
         )
         if not item.children:
             return "</dl>\n"
         self._parts.append('<dd class="below">')
         return _CLOSED + "\n"
 
-    def _sentence(self, items: tuple[Item, ...]) -> None:
-        self._parts.append(f'<p class="prose"{_AUTO}>')
+    def _sentence(self, items: tuple[Item, ...], *, rtl: bool) -> None:
+        self._parts.append('<p class="prose">' if rtl else '<p class="prose" dir="auto">')
         depth = 0
         first = True
         for found in report_phrases.prose(items):
@@ -208,15 +224,16 @@ class _Page:
         self._parts.append("</p>\n")
 
     def _label(self, item: Item, behind: str = "") -> str:
-        return "" if item.target else escape(report_phrases.label(item)) + behind
+        return "" if item.target else _isolated(report_phrases.label(item)) + behind
 
     def _value(self, item: Item) -> str:
         if item.target:
             target = structured_report.find(self._report.content, item.target)
             if target is None:
                 return "see an item that is not there"
-            return f'see <a href="#{self._anchors[id(target)]}">{escape(report_phrases.label(target))}</a>'
-        text = escape(report_phrases.value(item))
+            return f'see <a href="#{self._anchors[id(target)]}">{_isolated(report_phrases.label(target))}</a>'
+        text = report_phrases.value(item)
+        text = escape(text) if item.value_type == "TEXT" else _isolated(text)
         if not isinstance(item.value, Reference):
             return text
         uid = escape(item.value.sop_instance_uid)
