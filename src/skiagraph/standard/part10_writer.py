@@ -123,8 +123,8 @@ def _ascii(text: str) -> bytes:
 
 def _needs_utf_8(attributes: Attributes) -> bool:
     """Whether the declared set is one in which ASCII is not ASCII: JIS X 0201 has a yen sign and an overline."""
-    terms = (attributes.get(_CHARACTER_SET) or {}).get("Value") or ()
-    return any(str(term).endswith(("13", "192")) for term in terms)
+    terms = attributes.get(_CHARACTER_SET, {}).get("Value")
+    return isinstance(terms, list) and any(str(term).endswith(("13", "192")) for term in terms)
 
 
 def _first(attributes: Attributes, tag: str) -> str:
@@ -190,7 +190,7 @@ class _Encoder:
 
     def _element(self, tag: str, element: Mapping[str, Any], depth: int) -> None:
         vr = element.get("vr") or (dictionary.vr_of(int(tag, 16)) or "UN")[:2]
-        if vr not in _VRS:
+        if not isinstance(vr, str) or vr not in _VRS:
             raise _wrong(tag, "has a vr that PS3.5 does not know")
         if sum(name in element for name in ("Value", "InlineBinary", "BulkDataURI")) > 1:
             raise _wrong(tag, "has more than one of Value, InlineBinary and BulkDataURI")

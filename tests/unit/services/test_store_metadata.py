@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from skiagraph.blobs.file import FileBlobStore
-from skiagraph.errors import BadRequest, CannotUnderstand, OutOfResources, PayloadTooLarge
+from skiagraph.errors import ArchiveError, BadRequest, CannotUnderstand, OutOfResources, PayloadTooLarge
 from skiagraph.services import store_metadata
 from skiagraph.services.store_metadata import Assembled, Gathering
 from skiagraph.settings import Settings
@@ -206,5 +208,40 @@ def test_a_bomb_ends_at_the_limit_and_harms_nobody_else(tmp_path: Path) -> None:
     assert isinstance(bomb.error, CannotUnderstand)
     assert "max_inflated_bytes" in bomb.error.message
     assert b"the value\0" in file_of(good)
+    gathering.discard()
+    blobs.close()
+
+
+VRS = st.sampled_from(["AT", "CS", "DS", "FD", "IS", "LO", "OB", "PN", "SQ", "UI", "UN", "US", "UT", "UV"])
+LEAVES = st.none() | st.booleans() | st.integers() | st.text(max_size=3) | st.sampled_from(["x", "ISO_IR 13", "QUJD"])
+ANYTHING = st.recursive(
+    LEAVES,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["vr", "Value", "BulkDataURI", "Alphabetic", "00100010"]), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+ELEMENTS = st.fixed_dictionaries(
+    {"vr": VRS | ANYTHING},
+    optional={"Value": ANYTHING | st.lists(ANYTHING, max_size=2), "InlineBinary": ANYTHING, "BulkDataURI": ANYTHING},
+)
+TAGS = st.sampled_from(
+    ["00080005", "00080016", "00080018", "00100010", "00081115", "00280010", "7FE00010", "00420011", "00091001", "x"]
+)
+
+
+@given(data=st.dictionaries(TAGS, ELEMENTS | ANYTHING, max_size=5))
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_anything_becomes_a_file_or_a_reason(tmp_path: Path, data: Any) -> None:
+    blobs = FileBlobStore(tmp_path, durable=False)
+    gathering = Gathering(blobs, Settings(data=tmp_path))
+    describe(gathering, data)
+    send(gathering, b"\xff\xd8abc", "image/jpeg", content_location="x")
+    (assembled,) = gathering.assemble(None)
+    if assembled.error is None:
+        part10.read(part10.BytesSource(file_of(assembled)))
+    else:
+        assert isinstance(assembled.error, ArchiveError), assembled.error
     gathering.discard()
     blobs.close()
