@@ -19,8 +19,8 @@ from skiagraph.services.archive import Archive
 from skiagraph.services.representation import Representation, Version
 from skiagraph.standard import native_xml, structured_report
 from skiagraph.values import ByteRange
-from skiagraph.wire import report_html, report_text
-from skiagraph.wire.accept import rendered_offers
+from skiagraph.wire import query, report_html, report_text
+from skiagraph.wire.accept import refuse_dicom, rendered_offers
 from skiagraph.wire.conditional import entity_tag
 from skiagraph.wire.message import Chunk, Request, Response
 
@@ -51,22 +51,27 @@ def is_report(instance: StoredInstance) -> bool:
 
 async def has_content(archive: Archive, instance: StoredInstance) -> bool:
     """Whether there is a content tree to render."""
-    return structured_report.has_content(await representation.attributes(archive, instance))
+    document = await _document(archive, instance)
+    if len(document) < _AT_ONCE:
+        return _has_content(document)
+    return await archive.workers.run(_has_content, document)
 
 
 async def represent(
     archive: Archive, instance: StoredInstance, media_type: str, base_url: str
 ) -> Representation | None:
     """A report as a part; None when it has no content tree."""
-    async for chunk in await archive.index.documents(instance.path):
-        for _, document in chunk:
-            arguments = (document, media_type, base_url, f"{base_url}/{instance.path}")
-            if len(document) < _AT_ONCE:
-                made = render(*arguments)
-            else:
-                made = await archive.workers.run(render, *arguments)
-            return None if made is None else _representation(made, arguments[-1])
-    raise ResourceNotFound(f"There is no metadata of {instance.path}.")
+    location = f"{base_url}/{instance.path}"
+
+    async def make() -> Made | None:
+        document = await _document(archive, instance)
+        if len(document) < _AT_ONCE:
+            return render(document, media_type, base_url, location)
+        return await archive.workers.run(render, document, media_type, base_url, location)
+
+    key = ("report", representation.digest(instance), media_type, location)
+    made = await archive.workers.once(key, make, lambda found: 0 if found is None else len(found.data))
+    return None if made is None else _representation(made, location)
 
 
 def render(document: bytes, media_type: str, base_url: str, location: str) -> Made | None:
@@ -89,7 +94,10 @@ async def retrieve(archive: Archive, request: Request, instance: StoredInstance)
     ------
     NoAcceptableRepresentation
         It has no content tree, or none of its media types is acceptable.
+    BadRequest
+        DICOM media types are asked for beside rendered ones (§8.7.5).
     """
+    refuse_dicom(request.headers.get("accept"), query.accept(request.query))
     choice = representation.negotiate(archive, request, rendered_offers(MEDIA_TYPES, single=True))
     details = representation.variant(str(choice.offer), VERSION, request.base_url)
     opaque = f"{representation.digest(instance)}-{details}"
@@ -109,6 +117,18 @@ async def retrieve(archive: Archive, request: Request, instance: StoredInstance)
             for name, value in response.headers
         ]
     return response
+
+
+async def _document(archive: Archive, instance: StoredInstance) -> bytes:
+    """The metadata as JSON text."""
+    async for chunk in await archive.index.documents(instance.path):
+        for _, document in chunk:
+            return document
+    raise ResourceNotFound(f"There is no metadata of {instance.path}.")
+
+
+def _has_content(document: bytes) -> bool:
+    return structured_report.has_content(orjson.loads(document))
 
 
 def _representation(made: Made, location: str) -> Representation:
