@@ -519,3 +519,15 @@ def test_a_full_disk(tmp_path: Path, serving: Callable[..., Any]) -> None:
         assert response.status_code == 507
         assert client.get("/instances", headers=JSON).status_code in (200, 204)
     assert not list(tmp_path.rglob("*.part"))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b"[" + b"{}," * 20_000 + b"{}]", id="data sets"),
+        pytest.param(b'[{"00081115":{"vr":"SQ","Value":[' + b"{}," * 2_000_000 + b"{}]}}]", id="items"),
+    ],
+)
+def test_few_bytes_can_not_make_much_work(client: httpx.Client, content: bytes) -> None:
+    response = client.post("/studies", content=content, headers={"Content-Type": "application/dicom+json"})
+    assert response.status_code == 413, response.text

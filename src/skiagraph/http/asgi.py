@@ -295,7 +295,7 @@ class Edge:
             # The status is out: only a broken connection tells the client that what it has is not all.
             observe.ABORTED.labels(name).inc()
             observe.access.error("aborted", transaction=name, request_id=request_id, reason=type(error).__name__)
-            raise error
+            raise ConnectionAbortedError("the answer broke off") from None
         if not isinstance(error, ArchiveError):
             observe.access.error("failed", transaction=name, request_id=request_id, exc_info=error)
         status = codes(error).http

@@ -14,6 +14,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from skiagraph.errors import NoAcceptableRepresentation
+
 JPEG, PNG, GIF, JP2, JPH, JXL = "image/jpeg", "image/png", "image/gif", "image/jp2", "image/jph", "image/jxl"
 
 MEDIA_TYPES: Final = (JPEG, PNG, GIF, JP2, JPH, JXL)
@@ -97,7 +99,14 @@ def _with_pillow(picture: NDArray[np.uint8], form: str, profile: bytes | None, *
     out = io.BytesIO()
     if profile is not None:
         options["icc_profile"] = profile
-    Image.fromarray(np.ascontiguousarray(picture)).save(out, form, **options)
+    try:
+        Image.fromarray(np.ascontiguousarray(picture)).save(out, form, **options)
+    except (OSError, ValueError) as error:
+        rows, columns = picture.shape[:2]
+        raise NoAcceptableRepresentation(
+            f"A picture of {columns} × {rows} pixels can not be made as {form}, which has limits of its own (JPEG takes"
+            " 65,500 a side). Ask for image/png, or for a viewport."
+        ) from error
     return out.getvalue()
 
 

@@ -378,13 +378,15 @@ class Intake:
     def _failed(self, error: Exception, attributes: Attributes) -> Failed:
         reason = codes(error).store
         FAILED.labels(f"0x{reason:04X}").inc()
+        self._failures += 1
+        logged = self._failures <= _LOGGED_FAILURES
         if not isinstance(error, ArchiveError):
-            log.error("instance not stored", request_id=self._request_id, exc_info=error)
+            if logged:
+                log.error("instance not stored", request_id=self._request_id, exc_info=error)
             comment = "The server failed to store this Instance; its log has more under the request id."
         else:
             comment = error.message
-            self._failures += 1
-            if self._failures <= _LOGGED_FAILURES:
+            if logged:
                 log.warning("instance not stored", request_id=self._request_id, reason=f"0x{reason:04X}", why=comment)
         sop_instance_uid = text_of(attributes, "00080018")
         return Failed(

@@ -39,6 +39,10 @@ from skiagraph.wire.media_type import MediaType
 METADATA: Final = frozenset({DICOM_JSON, DICOM_XML})
 """Media types of metadata."""
 
+MOST_DATA_SETS: Final = 10_000
+"""Data sets in one part with metadata: each costs a file."""
+_MOST_OBJECTS: Final = 2_000_000
+"""JSON objects in one part: a few bytes of text become many times as much memory."""
 MOST_METADATA: Final = 64 * 2**20
 """Most bytes of one part with metadata: a parsed document takes about ten times that."""
 
@@ -273,6 +277,8 @@ class Gathering:
         if name in (DICOM_XML, "application/xml", "text/xml") or (not name and data.lstrip().startswith(b"<")):
             depth = self._settings.max_sequence_depth
             return [native_xml.from_xml(data, max_bytes=MOST_METADATA, max_depth=depth)]
+        if data.count(b"{") > _MOST_OBJECTS:
+            raise PayloadTooLarge(f"A part with metadata has more than {_MOST_OBJECTS} JSON objects.")
         try:
             parsed = orjson.loads(data.removeprefix(b"\xef\xbb\xbf"))
         except orjson.JSONDecodeError as error:
@@ -284,6 +290,8 @@ class Gathering:
             parsed = [parsed]
         if not parsed or not all(isinstance(each, dict) for each in parsed):
             raise CannotUnderstand("The metadata are no DICOM JSON Model: an array of objects is expected.")
+        if len(parsed) > MOST_DATA_SETS:
+            raise PayloadTooLarge(f"A part with metadata has more than {MOST_DATA_SETS} data sets.")
         return parsed
 
     def _assemble(self, given: Attributes, supplied: _Supplied) -> Assembled:

@@ -129,7 +129,7 @@ def _needs_utf_8(attributes: Attributes) -> bool:
 
 def _first(attributes: Attributes, tag: str) -> str:
     values = attributes.get(tag, {}).get("Value")
-    return str(values[0]) if values and values[0] is not None else ""
+    return str(values[0]) if isinstance(values, list) and values and values[0] is not None else ""
 
 
 def normalised(attributes: Any) -> Attributes:

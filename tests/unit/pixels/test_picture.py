@@ -11,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageSequence
 
+from skiagraph.errors import NoAcceptableRepresentation
 from skiagraph.pixels import icc, picture
 from skiagraph.pixels.picture import GIF, JP2, JPEG, JPH, JXL, MEDIA_TYPES, PNG
 from skiagraph.standard.rendering import IccProfile
@@ -131,3 +132,9 @@ def test_animation_in_colour_has_colours_for_each_frame() -> None:
     shown = [np.asarray(frame.convert("RGB")).astype(int) for frame in ImageSequence.Iterator(image)]
     assert [np.abs(pixels - frame).mean() < 3 for pixels, frame in zip(shown, frames, strict=True)] == [True] * 3
     assert imagecodecs.gif_decode(animated(frames, [5, 5, 5])).shape[0] == 3
+
+
+def test_a_side_that_the_form_can_not_have_is_no_fault_of_the_server() -> None:
+    with pytest.raises(NoAcceptableRepresentation, match="image/png"):
+        picture.encode(np.zeros((65_501, 1), np.uint8), JPEG)
+    assert picture.encode(np.zeros((65_501, 1), np.uint8), PNG)
