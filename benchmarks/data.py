@@ -102,7 +102,7 @@ def _code(value: str, scheme: str, meaning: str) -> Dataset:
     return _item(CodeValue=value, CodingSchemeDesignator=scheme, CodeMeaning=meaning)
 
 
-def _file(dataset: Dataset, sop_class: str, syntax: str) -> bytes:
+def file_bytes(dataset: Dataset, sop_class: str, syntax: str) -> bytes:
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = UID(sop_class)
     meta.MediaStorageSOPInstanceUID = UID(PLACEHOLDER.uid)
@@ -115,7 +115,7 @@ def _file(dataset: Dataset, sop_class: str, syntax: str) -> bytes:
     return out.getvalue()
 
 
-def _common(sop_class: str, modality: str) -> Dataset:
+def common(sop_class: str, modality: str) -> Dataset:
     return _item(
         SpecificCharacterSet="ISO_IR 192",
         SOPClassUID=sop_class,
@@ -147,7 +147,7 @@ def _common(sop_class: str, modality: str) -> Dataset:
 
 def ct_dataset(rows: int = 512, columns: int = 512) -> Dataset:
     """A CT image of about 250 elements, nested and private ones counted."""
-    dataset = _common(CTImageStorage, "CT")
+    dataset = common(CTImageStorage, "CT")
     referenced = "1.2.840.10008.3.1.2.3.1"
     values: dict[str, object] = dict(  # noqa: C408 - keywords without quotes read like the table they are
         ImageType=["ORIGINAL", "PRIMARY", "AXIAL"], InstanceCreationDate="19990909", InstanceCreationTime="101609.1",
@@ -273,7 +273,7 @@ def _ct_pixels(rows: int, columns: int) -> bytes:
 
 def ct() -> Template:
     """The CT Instance of most measurements."""
-    return Template(_file(ct_dataset(), CTImageStorage, ExplicitVRLittleEndian))
+    return Template(file_bytes(ct_dataset(), CTImageStorage, ExplicitVRLittleEndian))
 
 
 def count_elements(dataset: Dataset) -> int:
@@ -282,7 +282,7 @@ def count_elements(dataset: Dataset) -> int:
 
 
 def _multiframe(frames: int, rows: int, columns: int) -> Dataset:
-    dataset = _common(MultiFrameGrayscaleByteSecondaryCaptureImageStorage, "OT")
+    dataset = common(MultiFrameGrayscaleByteSecondaryCaptureImageStorage, "OT")
     for keyword, value in dict(  # noqa: C408
         ConversionType="SYN", NumberOfFrames=str(frames), SamplesPerPixel=1, PhotometricInterpretation="MONOCHROME2",
         Rows=rows, Columns=columns, BitsAllocated=8, BitsStored=8, HighBit=7, PixelRepresentation=0,
@@ -323,7 +323,7 @@ def native_multiframe(key: Key, frames: int, side: int = 64) -> LargeInstance:
     frames -= frames % together
     dataset = _multiframe(frames, side, side)
     dataset.add_new(Tag(0x7FE0, 0x0010), "OB", b"\x5a\xa5")
-    data = bytes(Template(_file(dataset, dataset.SOPClassUID, ExplicitVRLittleEndian)).instance(key))
+    data = bytes(Template(file_bytes(dataset, dataset.SOPClassUID, ExplicitVRLittleEndian)).instance(key))
     size = frames * side * side
     head = data[:-6] + size.to_bytes(4, "little")  # the length of Pixel Data, then its value
     piece = random.Random(1).randbytes(together * side * side)
@@ -337,7 +337,7 @@ def encapsulated_multiframe(key: Key, frames: int, side: int = 64) -> LargeInsta
     dataset = _multiframe(frames, side, side)
     dataset.add_new(Tag(0x7FE0, 0x0010), "OB", b"\xfe\xff\x00\xe0\x00\x00\x00\x00")
     dataset["PixelData"].is_undefined_length = True
-    data = bytes(Template(_file(dataset, dataset.SOPClassUID, RLELossless)).instance(key))
+    data = bytes(Template(file_bytes(dataset, dataset.SOPClassUID, RLELossless)).instance(key))
     tail = b"\xfe\xff\xdd\xe0\x00\x00\x00\x00"
     noise = random.Random(2)
     fragments = b""

@@ -23,6 +23,8 @@ class Figure:
     rounds: tuple[tuple[float, ...], ...]
     unit: str = "ms"
     note: str = ""
+    processor: float | None = None
+    """Milliseconds of processor time that the server took for each."""
 
     @property
     def values(self) -> list[float]:

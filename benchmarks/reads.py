@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+
+from PIL import Image
 
 from .client import Answer, Connection, request_bytes
 from .data import Key
@@ -78,6 +81,19 @@ def parts_kind(answer: Answer) -> Kind:
     return Kind({"parts": len(parts), "payload bytes": sum(len(payload) for _, payload in parts)})
 
 
+def coded_kind(answer: Answer) -> Kind:
+    """Of a multipart answer of frames that each server encodes in its own way: how many parts."""
+    parts = answer.parts()
+    return Kind({"parts": len(parts)}, {"payload bytes": sum(len(payload) for _, payload in parts)})
+
+
+def picture_kind(answer: Answer) -> Kind:
+    """Of a rendered picture: its media type, its size in pixels, and how many bytes it takes."""
+    with Image.open(io.BytesIO(answer.body or b"")) as image:
+        image.load()
+        return Kind({"format": image.format, "pixels": image.size}, {"bytes": answer.size})
+
+
 def file_kind(answer: Answer) -> Kind:
     """Of a single file: its bytes."""
     return Kind({"parts": 1, "payload bytes": answer.size})
@@ -94,6 +110,8 @@ class Read:
     accept: str
     kind: Callable[[Answer], Kind]
     aim: Aim | None = None
+    once: bool = False
+    """The first target is asked for to begin with and is not counted; each of the others is asked for once, ever."""
 
     def heads(self, root: str) -> list[bytes]:
         """The requests, ready to send."""
@@ -194,22 +212,30 @@ class Reader:
         return (time.perf_counter() - start) * 1e3, answer
 
     def times(
-        self, heads: list[bytes], size: int, *, seconds: float, least: int = 3, most: int = 200
+        self,
+        heads: list[bytes],
+        size: int,
+        *,
+        seconds: float,
+        least: int = 3,
+        most: int = 200,
+        first: bytes | None = None,
+        status: int = 200,
     ) -> tuple[float, ...]:
-        """Milliseconds of repeated exchanges, the requests in turn, after one that is not counted.
+        """Milliseconds of repeated exchanges, the requests in turn, after one (`first`) that is not counted.
 
         Raises
         ------
         CheckError
-            An answer was not 200, or of another size than the one checked before.
+            An answer was not of the status, or of another size than the one checked before.
         """
-        self.ask(heads[0])
+        self.ask(first or heads[0])
         until = time.perf_counter() + seconds
         taken: list[float] = []
-        while len(taken) < least or (len(taken) < most and time.perf_counter() < until):
+        while len(taken) < min(least, most) or (len(taken) < most and time.perf_counter() < until):
             milliseconds, answer = self.ask(heads[len(taken) % len(heads)])
-            if answer.status != 200 or abs(answer.size - size) > 256:  # boundaries and URLs may vary a little
-                raise CheckError(f"Answered {answer.status} with {answer.size} bytes; expected 200 with {size}.")
+            if answer.status != status or abs(answer.size - size) > 256:  # boundaries and URLs may vary a little
+                raise CheckError(f"Answered {answer.status} with {answer.size} bytes; expected {status} with {size}.")
             taken.append(milliseconds)
         return tuple(taken)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import os
 import subprocess
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from . import data, processes, reads, servers
+from . import data, processes, reads, representations, servers
 from .client import HttpError
 from .data import Key, LargeInstance, Template
 from .figures import Aim, Figure
@@ -23,8 +24,19 @@ from .reads import Read, Reader
 from .report import Report, Row, commit, machine, mebibytes
 from .servers import Server
 
-GROUPS = ("qido", "metadata", "retrieve", "frames", "store", "memory", "growth", "reader")
-NEED_SERVERS = frozenset(("qido", "metadata", "retrieve", "frames", "store", "memory"))
+GROUPS = (
+    "qido",
+    "metadata",
+    "retrieve",
+    "frames",
+    *representations.GROUPS,
+    "store",
+    "memory",
+    "growth",
+    "reader",
+    "codecs",
+)
+NEED_SERVERS = frozenset(GROUPS) - {"growth", "reader", "codecs"}
 STORE_AIM, FRAME_AIM = Aim(2), Aim(1.5, at_most=True, against="frame 1")
 FAILURES = (OSError, HttpError, LoadError, reads.CheckError)
 
@@ -50,12 +62,22 @@ class Options:
         return cls(groups, rounds or 7, workers=count)
 
 
+@dataclass(frozen=True)
+class Job:
+    """One measure of one server: `values` gives the milliseconds of one round, whose number it is told."""
+
+    name: str
+    server: Server
+    values: Callable[[int], tuple[float, ...]]
+
+
 class Run:
     """One run in a temporary folder."""
 
     def __init__(self, options: Options, folder: Path, console: Console) -> None:
         self.options, self.folder, self.console = options, folder, console
         self.report = Report()
+        self.stored: set[str] = set()  # what a group of measures stored and another may find
         self.failed: set[tuple[str, str]] = set()  # (measure, server) that is not tried again
 
     def measure(self) -> Report:
@@ -64,9 +86,9 @@ class Run:
         self.report.remarks += servers.missing()
         self.report.setup += machine(self.folder)
         if (busy := os.getloadavg()[0]) > 1:
-            self._remark(f"The machine was busy when this began (load average {busy:.1f}): expect noise.")
+            self.remark(f"The machine was busy when this began (load average {busy:.1f}): expect noise.")
         chosen = set(self.options.groups)
-        if chosen & NEED_SERVERS:
+        if not chosen.isdisjoint(NEED_SERVERS):
             template = data.ct()
             ours, *others = self._servers()
             with servers.running(*others) as up, Senders(template) as senders:
@@ -74,12 +96,16 @@ class Run:
                     ours.start()
                     up.insert(0, ours)
                 except (servers.StartError, OSError) as error:
-                    self._remark(str(error))
+                    self.remark(str(error))
                 try:
                     self._with_servers(up, senders, template)
                 finally:
                     ours.stop()
-        for name, title in (("growth", "Growth of the index"), ("reader", "Reader of DICOM files")):
+        for name, title in (
+            ("growth", "Growth of the index"),
+            ("reader", "Reader of DICOM files"),
+            ("codecs", "Codecs, one frame of 512 × 512 pixels of 12 bits"),
+        ):
             if name in chosen:
                 self._subpart(name, title)
         self.report.setup += self._method(time.monotonic() - started)
@@ -140,24 +166,28 @@ class Run:
         archives = [by_name[name] for name in ("skiagraph", "Orthanc") if name in by_name]
         self.report.memory_columns = tuple(f"{a.name} {what}" for a in archives for what in ("peak", "PSS after"))
         self._memory_row("idle, before anything", archives)
-        with self._phase("storing what is read later", archives):
+        with self.phase("storing what is read later", archives):
             senders.make(reads.CORPUS)
             for server in archives:
                 senders.send(server.port, f"{server.root}/studies")
         for group in ("qido", "metadata", "retrieve"):
             if group in self.options.groups:
-                with self._phase(group, archives):
+                with self.phase(group, archives):
                     self._reads(group, archives, by_name, template)
         if "frames" in self.options.groups:
-            with self._phase("frames", archives):
+            with self.phase("frames", archives):
                 self._frames(archives)
+        for group in representations.GROUPS:
+            if group in self.options.groups:
+                with self.phase(group, archives):
+                    representations.measure(group, self, archives, by_name)
         if "store" in self.options.groups:
-            with self._phase("store, 4 connections", archives):
+            with self.phase("store, 4 connections", archives):
                 self._store(archives, by_name["floor"], senders)
         if "memory" in self.options.groups:
             self._large(archives)
 
-    def _rounds(self, what: str) -> Iterator[int]:
+    def rounds(self, what: str) -> Iterator[int]:
         for number in range(self.options.rounds):
             self.console.print(f"{what}: round {number + 1} of {self.options.rounds}", end="\r", highlight=False)
             os.sync()
@@ -165,11 +195,11 @@ class Run:
         self.console.print(" " * 60, end="\r")
 
     @staticmethod
-    def _turns(archives: list[Server], number: int) -> list[Server]:
+    def turns(archives: list[Server], number: int) -> list[Server]:
         first = number % max(1, len(archives))
         return archives[first:] + archives[:first]
 
-    def _attempt(self, measure: str, server: Server, what: Callable[[], tuple[float, ...]]) -> tuple[float, ...]:
+    def attempt(self, measure: str, server: Server, what: Callable[[], tuple[float, ...]]) -> tuple[float, ...]:
         """The values of one round, or none: a failure is reported once and that measure left out for that server."""
         if (measure, server.name) in self.failed:
             return ()
@@ -177,26 +207,26 @@ class Run:
             return what()
         except FAILURES as error:
             self.failed.add((measure, server.name))
-            self._remark(f"{server.name}: {measure}: {error}")
+            self.remark(f"{server.name}: {measure}: {error}")
             return ()
 
-    def _remark(self, text: str) -> None:
+    def remark(self, text: str) -> None:
         self.report.remarks.append(text)
         self.console.print(text, style="yellow", markup=False, highlight=False)
 
     def _reads(self, group: str, archives: list[Server], by_name: dict[str, Server], template: Template) -> None:
-        jobs: list[tuple[Read, Server, int]] = []
+        jobs: list[Job] = []
         for read in (read for read in reads.READS if read.group == group):
-            jobs += self._checked(read, archives)
+            jobs += self.checked(read, archives)
         files = by_name.get("nginx") if group == "retrieve" else None
         if files is not None:
             for key in reads.CORPUS[: reads.MAIN_SERIES_SIZE]:
                 (files.folder / "files" / f"{key.instance}.dcm").write_bytes(template.instance(key))
             for served in reads.FILES.values():
-                jobs += self._checked(served, [files])
+                jobs += self.checked(served, [files])
         if group == "retrieve":
-            jobs += self._checked(reads.memory_read(len(template.data)), [by_name["floor"]])
-        figures = self._time(jobs, group)
+            jobs += self.checked(reads.memory_read(len(template.data)), [by_name["floor"]])
+        figures = self.time(jobs, group)
         for read in (read for read in reads.READS if read.group == group):
             ours = figures.get((read.name, "skiagraph"))
             self.report.rows.append(Row(read.title, ours, figures.get((read.name, "Orthanc")), aim=read.aim))
@@ -205,18 +235,18 @@ class Run:
             if read.name == "instance" and (sent := figures.get(("bytes", "floor"))):
                 self.report.rows.append(Row("  against bytes from memory", ours, sent, against="floor"))
 
-    def _checked(self, read: Read, archives: list[Server]) -> list[tuple[Read, Server, int]]:
-        """Those servers that give what is asked, with the size of their answer; differences become remarks."""
+    def checked(self, read: Read, archives: list[Server]) -> list[Job]:
+        """Those servers that give what is asked; differences between their answers become remarks."""
         jobs, kinds = [], {}
         for server in archives:
             try:
                 kinds[server.name], size = reads.check(read, server.port, server.root)
-                jobs.append((read, server, size))
+                jobs.append(Job(read.name, server, self._timed(read, server, size)))
             except FAILURES as error:
-                self._remark(f"{server.name}: {error}")
+                self.remark(f"{server.name}: {error}")
         if len({str(kind.same) for kind in kinds.values()}) > 1:
             said = "; ".join(f"{name} {kind.same}" for name, kind in kinds.items())
-            self._remark(f"{read.title}: the answers are not of the same kind: {said}")
+            self.remark(f"{read.title}: the answers are not of the same kind: {said}")
         if any(kind.known for kind in kinds.values()):
             said = "; ".join(
                 f"{name}: " + ", ".join(f"{what} {value}" for what, value in kind.known.items())
@@ -225,37 +255,51 @@ class Run:
             self.report.remarks.append(f"{read.title}: {said}.")
         return jobs
 
-    def _time(self, jobs: list[tuple[Read, Server, int]], what: str) -> dict[tuple[str, str], Figure]:
+    def _timed(self, read: Read, server: Server, size: int) -> Callable[[int], tuple[float, ...]]:
+        def values(number: int) -> tuple[float, ...]:
+            heads = read.heads(server.root)
+            with Reader(server.port) as reader:
+                if not read.once:
+                    return reader.times(heads, size, seconds=self.options.seconds)
+                share = (len(heads) - 1) // self.options.rounds
+                fresh = heads[1 + number * share : 1 + (number + 1) * share]
+                return reader.times(fresh, size, seconds=60, first=heads[0], most=len(fresh))
+
+        return values
+
+    def time(self, jobs: list[Job], what: str) -> dict[tuple[str, str], Figure]:
         """Time every job in every round; servers take turns, the order changes from round to round."""
         found: dict[tuple[str, str], list[tuple[float, ...]]] = {}
-        names = list(dict.fromkeys(server.name for _, server, _ in jobs))
-        for number in self._rounds(what):
+        costs: dict[tuple[str, str], float] = {}
+        names = list(dict.fromkeys(job.server.name for job in jobs))
+        order = list(dict.fromkeys(job.name for job in jobs))
+        for number in self.rounds(what):
             turn = {name: (place + number) % len(names) for place, name in enumerate(names)}
-            order = list(dict.fromkeys(read.name for read, _, _ in jobs))
-            for read, server, size in sorted(jobs, key=lambda job: (order.index(job[0].name), turn[job[1].name])):
-
-                def values(read: Read = read, server: Server = server, size: int = size) -> tuple[float, ...]:
-                    with Reader(server.port) as reader:
-                        return reader.times(read.heads(server.root), size, seconds=self.options.seconds)
-
-                if taken := self._attempt(read.title, server, values):
-                    found.setdefault((read.name, server.name), []).append(taken)
-        return {key: Figure(tuple(rounds)) for key, rounds in found.items()}
+            for job in sorted(jobs, key=lambda job: (order.index(job.name), turn[job.server.name])):
+                key = job.name, job.server.name
+                before = processes.cpu_seconds(job.server.pid)
+                if taken := self.attempt(job.name, job.server, functools.partial(job.values, number)):
+                    found.setdefault(key, []).append(taken)
+                    costs[key] = costs.get(key, 0) + processes.cpu_seconds(job.server.pid) - before
+        return {
+            key: Figure(tuple(rounds), processor=1e3 * costs[key] / sum(len(one) + 1 for one in rounds))
+            for key, rounds in found.items()
+        }
 
     def _frames(self, archives: list[Server]) -> None:
         count = self.options.frames
-        jobs: list[tuple[Read, Server, int]] = []
+        jobs: list[Job] = []
         kinds: tuple[tuple[str, LargeInstance], ...] = (
             ("native", data.native_multiframe(Key(50, 1, 1), count)),
             ("RLE", data.encapsulated_multiframe(Key(51, 1, 1), count)),
         )
         titles = {}
         for kind, large in kinds:
-            stored = [server for server in archives if self._store_one(kind, server, large) is not None]
+            stored = [server for server in archives if self.store_one(kind, server, large) is not None]
             for frame in (1, large.frames):
                 title = titles[kind, frame] = f"Frame {frame:,} of {large.frames:,}, {kind}"
-                jobs += self._checked(reads.frame_read(title, title, large.key, frame), stored)
-        figures = self._time(jobs, "frames")
+                jobs += self.checked(reads.frame_read(title, title, large.key, frame), stored)
+        figures = self.time(jobs, "frames")
         for kind, large in kinds:
             for frame in (1, large.frames):
                 title = titles[kind, frame]
@@ -266,20 +310,20 @@ class Run:
             title = f"The last frame against the first, {kind}"
             self.report.rows.append(Row(title, last, first, against="frame 1", aim=FRAME_AIM))
 
-    def _store_one(self, what: str, server: Server, large: LargeInstance) -> float | None:
+    def store_one(self, what: str, server: Server, large: LargeInstance) -> float | None:
         try:
             return store_large(server.port, f"{server.root}/studies", large)
         except FAILURES as error:
-            self._remark(f"{server.name}: store of a large {what} instance: {error}")
+            self.remark(f"{server.name}: store of a large {what} instance: {error}")
             return None
 
     def _store(self, archives: list[Server], floor: Server, senders: Senders) -> None:
         rates: dict[str, list[tuple[float, ...]]] = {}
         times: dict[str, list[tuple[float, ...]]] = {}
         costs: dict[str, list[float]] = {}
-        for number in self._rounds("store"):
+        for number in self.rounds("store"):
             senders.make([Key(1000 + number, 1, instance) for instance in range(1, self.options.batch + 1)])
-            for server in self._turns([*archives, floor], number):
+            for server in self.turns([*archives, floor], number):
                 before = processes.cpu_seconds(server.pid)
 
                 def batch(server: Server = server) -> tuple[float, ...]:
@@ -287,7 +331,7 @@ class Run:
                     times.setdefault(server.name, []).append(done.milliseconds)
                     return (done.rate,)
 
-                if taken := self._attempt("store", server, batch):
+                if taken := self.attempt("store", server, batch):
                     rates.setdefault(server.name, []).append(taken)
                     cost = (processes.cpu_seconds(server.pid) - before) * 1e3 / self.options.batch
                     costs.setdefault(server.name, []).append(cost)
@@ -311,19 +355,19 @@ class Run:
             before = processes.memory(server.pid)
             processes.reset_peak(server.pid)
             os.sync()
-            seconds = self._store_one("native", server, large)
+            seconds = self.store_one("native", server, large)
             after = processes.memory(server.pid)
             cells += [mebibytes(after.peak), mebibytes(after.proportional)]
             if seconds is not None:
                 rate, growth = large.size / seconds / 1e6, mebibytes(after.peak - before.resident)
-                self._remark(
+                self.remark(
                     f"{server.name}: one instance of {mebibytes(large.size)} stored in {seconds:.1f} s"
                     f" ({rate:,.0f} MB/s), memory grew by {growth}."
                 )
         self.report.memory.append((f"store of one instance of {mebibytes(large.size)}", *cells))
 
     @contextmanager
-    def _phase(self, name: str, archives: list[Server]) -> Iterator[None]:
+    def phase(self, name: str, archives: list[Server]) -> Iterator[None]:
         for server in archives:
             processes.reset_peak(server.pid)
         yield
@@ -339,7 +383,7 @@ class Run:
     def _subpart(self, name: str, title: str) -> None:
         """Another measurement of this package, a program of its own: its table goes into the report as it is."""
         if importlib.util.find_spec(f"benchmarks.{name}") is None:
-            self._remark(f"benchmarks/{name}.py is not there.")
+            self.remark(f"benchmarks/{name}.py is not there.")
             return
         command = [sys.executable, "-m", f"benchmarks.{name}", *(["--quick"] if self.options.quick else [])]
         self.console.print(f"{title} …", end="\r")
@@ -350,8 +394,8 @@ class Run:
                 env=os.environ | {"COLUMNS": "120"},
             )  # fmt: skip
         except subprocess.TimeoutExpired:
-            self._remark(f"{title}: not done within 30 minutes.")
+            self.remark(f"{title}: not done within 30 minutes.")
             return
         if done.returncode:
-            self._remark(f"{title}: ended with status {done.returncode}: {done.stderr.strip()[-500:]}")
+            self.remark(f"{title}: ended with status {done.returncode}: {done.stderr.strip()[-500:]}")
         self.report.subparts.append((title, done.stdout))
