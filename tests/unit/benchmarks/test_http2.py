@@ -2,11 +2,38 @@
 
 from __future__ import annotations
 
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
 from benchmarks.client import HttpError
 from benchmarks.http2 import Connection2
 
-from unit.benchmarks.test_client import server
+
+@contextmanager
+def server(sent: bytes, step: int = 1000) -> Iterator[int]:
+    """Send these frames on one connection, `step` bytes at a time, and read until the client goes."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.settimeout(10)
+                for place in range(0, len(sent), step):
+                    connection.sendall(sent[place : place + step])
+                connection.shutdown(socket.SHUT_WR)
+                while connection.recv(65536):
+                    pass
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            thread.join(10)
+
 
 SETTINGS = bytes.fromhex("000000 04 00 00000000")
 HEADERS_1, HEADERS_3 = bytes.fromhex("000001 01 04 00000001 88"), bytes.fromhex("000001 01 04 00000003 88")
