@@ -23,11 +23,13 @@ from typing import Any
 from prometheus_client import values
 
 from skiagraph.blobs.file import FileBlobStore
+from skiagraph.bus.local import LocalBus
 from skiagraph.errors import ArchiveError
 from skiagraph.index.sql import SqlIndex
 from skiagraph.services import bulkdata, delete, frames, metadata, rendered, retrieve, search, store, thumbnail, uri
 from skiagraph.services.archive import Archive
 from skiagraph.services.commit import GroupCommit
+from skiagraph.services.journal import Journal
 from skiagraph.services.recent import Recent
 from skiagraph.settings import MIB, Settings
 from skiagraph.wire.transaction import Transaction
@@ -94,12 +96,15 @@ def open_archive(settings: Settings) -> Archive:
     settings.data.mkdir(parents=True, exist_ok=True)
     blobs = blob_store(settings)
     index = SqlIndex.open(index_path(settings), durable=settings.durable)
+    bus = LocalBus(settings.data / "bus")
     return Archive(
         settings,
         blobs,
         index,
-        GroupCommit(blobs, index, settings.duplicates),
+        GroupCommit(blobs, index, settings.duplicates, bus),
         Recent(settings.recent_bytes),
+        bus,
+        Journal(index, bus),
         Workers(settings.pixel_threads, settings.pixel_bytes),
     )
 

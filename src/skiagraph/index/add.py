@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
-from skiagraph.index.base import Added, Outcome, Policy
+from skiagraph.index import changes
+from skiagraph.index.base import Added, ChangeAction, Outcome, Policy
 from skiagraph.index.entities import Connection, Entities
 from skiagraph.index.rows import INSTANCE_COLUMNS, Prepared, instance_version
 from skiagraph.values import ResourcePath
@@ -22,6 +24,8 @@ _FORGET_DELETION = (
     "DELETE FROM deleted WHERE study_instance_uid = ? AND series_instance_uid = ? AND sop_instance_uid = ?"
 )
 
+_ACTIONS = {Outcome.ADDED: ChangeAction.STORED, Outcome.REPLACED: ChangeAction.REPLACED}
+
 BELOW_INSTANCE = (
     "DELETE FROM frames WHERE instance = ?",
     "DELETE FROM document_parts WHERE instance = ?",
@@ -37,7 +41,20 @@ def add(connection: Connection, batch: Sequence[Prepared], policy: Policy) -> li
     forget = connection.execute(_ANYTHING_DELETED).fetchone()[0] > 0
     added = [_add(connection, entities, prepared, policy, forget) for prepared in batch]
     entities.write()
+    now = time.time()
+    changes.append(
+        connection,
+        [
+            (_ACTIONS[result.outcome], *_uids(prepared.path), prepared.sop_class_uid, now)
+            for prepared, result in zip(batch, added, strict=True)
+            if result.outcome in _ACTIONS
+        ],
+    )
     return added
+
+
+def _uids(path: ResourcePath) -> tuple[str, str, str]:
+    return path.study_instance_uid, path.series_instance_uid or "", path.sop_instance_uid or ""
 
 
 def _add(connection: Connection, entities: Entities, new: Prepared, policy: Policy, forget: bool) -> Added:

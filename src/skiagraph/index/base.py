@@ -7,13 +7,14 @@ awaited on the event loop (an implementation may answer quick look-ups in place)
 from __future__ import annotations
 
 import enum
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from skiagraph.standard.header import Bulk, Header
-from skiagraph.standard.matching import Search
-from skiagraph.values import ByteRange, ResourcePath
+from skiagraph.standard.kind import Kind
+from skiagraph.standard.matching import Condition, Search
+from skiagraph.values import Attributes, ByteRange, ResourcePath
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,3 +185,200 @@ class InstanceIndex(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+# Records: data sets that are no Instances -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A data set of some kind (a Workitem, say) and what the server knows of it."""
+
+    kind: Kind
+    uid: str
+    attributes: Attributes
+    private: dict[str, Any] = field(default_factory=dict)
+    """What no answer shows, such as a Transaction UID. JSON values."""
+    due_at: float | None = None
+    """Seconds since the epoch when the server itself has something to do with it."""
+    id: int | None = None
+    """Of the index; None: not stored yet."""
+    version: int = 0
+    """Goes up with each change."""
+    created_at: float = 0.0
+    modified_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class RecordSearch:
+    """A search for records of one kind, in the order of `Kind.position`; conditions as in `Search`."""
+
+    kind: Kind
+    conditions: tuple[Condition, ...] = ()
+    limit: int | None = None
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FoundRecords:
+    """The answer of a search for records."""
+
+    records: AsyncIterator[Sequence[Record]]
+    """Chunks. The first was fetched before, so errors come before the status."""
+    empty: bool
+    remaining: int
+    """Records behind the last one given (after offset and limit); 0 when all were given."""
+    total: int | None
+    """All that match, where it was counted (always with limit or offset)."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedReport:
+    """An event report that waits for a subscriber. Numbers go up; those of one subscriber have gaps."""
+
+    number: int
+    ae_title: str
+    report: bytes
+    """A DICOM JSON object without the Message ID (0000,0110)."""
+
+
+class ChangeAction(enum.IntEnum):
+    """What became of an Instance."""
+
+    STORED = 1
+    REPLACED = 2
+    DELETED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class FeedEntry:
+    """An entry of the change feed. Numbers start at 1 and have no gaps."""
+
+    number: int
+    action: ChangeAction
+    path: ResourcePath
+    sop_class_uid: str
+    changed_at: float
+
+
+class Books(Protocol):
+    """Records, subscriptions and event reports inside one transaction, which is committed or undone as a whole."""
+
+    def get(self, kind: Kind, uid: str) -> Record | None: ...
+
+    def gone(self, kind: Kind, uid: str) -> bool:
+        """Whether a record was deleted under this UID."""
+        ...
+
+    def put(self, record: Record) -> Record:
+        """Insert a record that has no id, else replace the stored one; return it as it is stored now.
+
+        Raises
+        ------
+        Conflict
+            Another one has the UID, or the stored one is no longer of the version given (compare and set).
+        """
+        ...
+
+    def delete(self, record: Record) -> None:
+        """Delete a record; its UID is remembered, its subscriptions end."""
+        ...
+
+    def due(self, kind: Kind, now: float, limit: int) -> list[Record]:
+        """Records whose `due_at` has come, earliest first."""
+        ...
+
+    def subscribe(self, record: Record, ae_title: str, *, deletion_lock: bool) -> None: ...
+
+    def unsubscribe(self, record: Record, ae_title: str) -> bool:
+        """End the subscription of one Workitem; False where there was none."""
+        ...
+
+    def each(self, kind: Kind) -> Iterator[Record]:
+        """All records of a kind, in their order."""
+        ...
+
+    def subscribe_globally(
+        self, kind: Kind, ae_title: str, target: str, *, deletion_lock: bool, filter: str = ""
+    ) -> None:
+        """Subscribe to all Workitems, there and to come; with a filter to those that match it (PS3.4 CC.2.3.3)."""
+        ...
+
+    def unsubscribe_globally(self, ae_title: str) -> bool:
+        """End all subscriptions of the AE, specific ones too (PS3.4 CC.2.3.2); False where it has none."""
+        ...
+
+    def suspend(self, ae_title: str, target: str) -> bool:
+        """Subscribe to no further Workitems; False where there is no such global subscription."""
+        ...
+
+    def subscribers(self, record: Record) -> list[str]:
+        """AE titles that are subscribed to a Workitem."""
+        ...
+
+    def locked(self, record: Record, not_before: float) -> bool:
+        """Whether a deletion lock set at `not_before` or later holds the Workitem."""
+        ...
+
+    def all_subscribers(self) -> list[str]:
+        """AE titles with any subscription."""
+        ...
+
+    def join(self, record: Record) -> None:
+        """Subscribe those whose filtered global subscription matches a new Workitem. The unfiltered need no step."""
+        ...
+
+    def report(self, report: bytes, ae_titles: Sequence[str]) -> None:
+        """Queue an event report for subscribers."""
+        ...
+
+    def acknowledge(self, ae_title: str, number: int) -> None:
+        """Note that a subscriber has all reports up to a number."""
+        ...
+
+    def trim(self, *, length: int, not_before: float) -> int:
+        """Drop reports that are acknowledged, too old, or too many for one subscriber; return how many were lost."""
+        ...
+
+
+class RecordIndex(Protocol):
+    """Records by their UID, what is found among them, and the queues of reports."""
+
+    def together(self, work: Sequence[Callable[[Books], Any]]) -> list[Any]:
+        """Run each function on the books, in one transaction; durable and visible on return. Blocks.
+
+        One that raises is undone alone; its exception stands in its place in the list.
+        """
+        ...
+
+    async def record(self, kind: Kind, uid: str) -> Record:
+        """Look a record up. Raises ResourceGone where it was deleted, ResourceNotFound where it never was."""
+        ...
+
+    async def find(self, search: RecordSearch) -> FoundRecords: ...
+
+    async def acknowledged(self, ae_title: str) -> int:
+        """The number up to which a subscriber has acknowledged its reports."""
+        ...
+
+    async def queued(self, ae_title: str, after: int, limit: int) -> list[QueuedReport]:
+        """Reports of one subscriber behind a number, in order."""
+        ...
+
+    async def news(self, after: int, limit: int) -> list[QueuedReport]:
+        """Reports of all subscribers behind a number, in order."""
+        ...
+
+    async def newest_report(self) -> int:
+        """The number of the newest report there ever was; 0 before the first."""
+        ...
+
+    async def feed(self, after: int, limit: int) -> list[FeedEntry]:
+        """Entries of the change feed behind a number, in order."""
+        ...
+
+    async def newest_change(self) -> int: ...
+
+
+class Index(InstanceIndex, RecordIndex, Protocol):
+    """All that an index does."""

@@ -6,6 +6,8 @@ import time
 from typing import Any
 
 from skiagraph.errors import ArchiveError, ResourceGone, ResourceNotFound
+from skiagraph.index import changes
+from skiagraph.index.base import ChangeAction
 from skiagraph.index.entities import Connection, Entities
 from skiagraph.index.rows import instance_version
 from skiagraph.values import Level, ResourcePath
@@ -18,7 +20,7 @@ _OF_SERIES = "SELECT id, series_instance_uid FROM series WHERE series_instance_u
 _OF_STUDY = (
     "SELECT s.id, s.series_instance_uid FROM series s JOIN studies t ON t.id = s.study WHERE t.study_instance_uid = ?"
 )
-_INSTANCES = "SELECT id, sop_instance_uid, key, prefix_digest, dataset_digest FROM instances WHERE "
+_INSTANCES = "SELECT id, sop_instance_uid, key, prefix_digest, dataset_digest, sop_class_uid FROM instances WHERE "
 _BELOW = (
     "DELETE FROM frames WHERE instance IN (SELECT id FROM instances WHERE {})",
     "DELETE FROM document_parts WHERE instance IN (SELECT id FROM instances WHERE {})",
@@ -85,7 +87,7 @@ def _remove(
     keys = []
     removed = connection.execute(_INSTANCES + where, (parameter,))
     while some := removed.fetchmany(1000):
-        for _, uid, key, prefix_digest, dataset_digest in some:
+        for _, uid, key, prefix_digest, dataset_digest, _ in some:
             version = instance_version(uid, prefix_digest, dataset_digest)
             series.discount(key, version)
             series.study.discount(key, version)
@@ -93,6 +95,7 @@ def _remove(
         before = connection.total_changes
         connection.executemany(_REMEMBER, [(study_uid, series_uid, row[1], now) for row in some])
         entities.deleted_added += connection.total_changes - before
+        changes.append(connection, [(ChangeAction.DELETED, study_uid, series_uid, row[1], row[5], now) for row in some])
     series.recount = True
     entities.instances_added -= len(keys)
     for statement in _BELOW:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-REVISION = "0001"
+REVISION = "0002"
 """The newest revision in `migrations`."""
 
 NO_NUMBER = 2**63 - 1
@@ -172,4 +172,123 @@ totals = sa.Table(  # one row: what would take long to count
     sa.Column("series", sa.BigInteger, nullable=False),
     sa.Column("instances", sa.BigInteger, nullable=False),
     sa.Column("deleted", sa.BigInteger, nullable=False),
+)
+
+# Data sets that are no Instances of a Study -----------------------------------------------------------------------
+
+records = sa.Table(  # Workitems, worklist entries and their like, each kind by the UID that names it
+    "records",
+    metadata,
+    sa.Column("id", _id, primary_key=True),
+    sa.Column("kind", sa.Integer, nullable=False),  # `standard.kind.Kind.number`
+    sa.Column("uid", sa.Text, nullable=False),
+    sa.Column("position", sa.BigInteger, nullable=False),  # microseconds: what the kind is ordered by
+    sa.Column("version", sa.Integer, nullable=False),  # goes up with each change: the compare of compare-and-set
+    sa.Column("attributes", sa.LargeBinary, nullable=False),  # DICOM JSON, compressed
+    sa.Column("private", sa.Text, nullable=False),  # JSON that no answer shows: locks, performers
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Column("modified_at", sa.Float, nullable=False),
+    sa.Column("due_at", sa.Float),  # when the server itself has something to do with it
+    sa.Index("records_uid", "kind", "uid", unique=True),
+    sa.Index("records_order", "kind", "position", "id"),
+    sa.Index("records_due", "due_at", sqlite_where=sa.text("due_at IS NOT NULL")),
+    sqlite_autoincrement=True,
+)
+
+record_keys = sa.Table(  # which records have a value in a match key, in the order of the answers
+    "record_keys",
+    metadata,
+    sa.Column("key", sa.Integer, primary_key=True, autoincrement=False),  # `standard.kind.Kind.key`
+    sa.Column("value", sa.Text, primary_key=True),
+    sa.Column("position", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("record", _id, sa.ForeignKey("records.id"), primary_key=True, autoincrement=False),
+    sqlite_with_rowid=False,
+)
+
+record_totals = sa.Table(  # how many records have a value, for keys with few different ones; key of a kind: all of it
+    "record_totals",
+    metadata,
+    sa.Column("key", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("value", sa.Text, primary_key=True),
+    sa.Column("number", sa.BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+deleted_records = sa.Table(  # what was there: 410 instead of 404
+    "deleted_records",
+    metadata,
+    sa.Column("kind", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("uid", sa.Text, primary_key=True),
+    sa.Column("deleted_at", sa.Float, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# Subscriptions and event reports ----------------------------------------------------------------------------------
+
+global_subscriptions = sa.Table(  # of a subscriber to all Workitems up to `last`; open ones to those to come too
+    "global_subscriptions",
+    metadata,
+    sa.Column("id", _id, primary_key=True),
+    sa.Column("ae_title", sa.Text, nullable=False),
+    sa.Column("target", sa.Text, nullable=False),  # well-known UID: global or filtered
+    sa.Column("deletion_lock", sa.Integer, nullable=False),
+    sa.Column("filter", sa.Text, nullable=False),  # query string; "" of the global one
+    sa.Column("last", _id),  # NULL: open
+    sa.Column("subscribed_at", sa.Float, nullable=False),
+    sa.Index("global_subscriptions_ae_title", "ae_title"),
+    sqlite_autoincrement=True,
+)
+
+step_subscriptions = sa.Table(  # to one Workitem; outranks the global ones
+    "step_subscriptions",
+    metadata,
+    sa.Column("record", _id, sa.ForeignKey("records.id"), primary_key=True, autoincrement=False),
+    sa.Column("ae_title", sa.Text, primary_key=True),
+    sa.Column("state", sa.Integer, nullable=False),  # 0 not subscribed, 1 without deletion lock, 2 with
+    sa.Column("subscribed_at", sa.Float, nullable=False),
+    sa.Index("step_subscriptions_ae_title", "ae_title"),
+    sqlite_with_rowid=False,
+)
+
+subscribers = sa.Table(  # up to where a subscriber has acknowledged its reports
+    "subscribers",
+    metadata,
+    sa.Column("ae_title", sa.Text, primary_key=True),
+    sa.Column("acknowledged", sa.BigInteger, nullable=False),
+    sa.Column("dropped", sa.BigInteger, nullable=False),  # last report that was dropped unread, 0: none
+    sqlite_with_rowid=False,
+)
+
+events = sa.Table(
+    "events",
+    metadata,
+    sa.Column("id", _id, primary_key=True),
+    sa.Column("report", sa.LargeBinary, nullable=False),  # DICOM JSON without the Message ID
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Index("events_created_at", "created_at"),
+    sqlite_autoincrement=True,
+)
+
+reports = sa.Table(  # an event that a subscriber has to hear of; its number orders all
+    "reports",
+    metadata,
+    sa.Column("id", _id, primary_key=True),
+    sa.Column("ae_title", sa.Text, nullable=False),
+    sa.Column("event", _id, sa.ForeignKey("events.id"), nullable=False),
+    sa.Index("reports_ae_title", "ae_title", "id"),
+    sa.Index("reports_event", "event"),
+    sqlite_autoincrement=True,
+)
+
+changes = sa.Table(  # what became of Instances, in order and without gaps: the change feed
+    "changes",
+    metadata,
+    sa.Column("id", _id, primary_key=True),
+    sa.Column("action", sa.Integer, nullable=False),  # 1 stored, 2 replaced, 3 deleted
+    sa.Column("study_instance_uid", sa.Text, nullable=False),
+    sa.Column("series_instance_uid", sa.Text, nullable=False),
+    sa.Column("sop_instance_uid", sa.Text, nullable=False),
+    sa.Column("sop_class_uid", sa.Text, nullable=False),
+    sa.Column("changed_at", sa.Float, nullable=False),
+    sqlite_autoincrement=True,  # a number is never used again
 )

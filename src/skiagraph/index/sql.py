@@ -10,13 +10,29 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from skiagraph.index import add, delete, read, rows
-from skiagraph.index.base import Added, Found, Match, NewInstance, Policy, StoredInstance
+from skiagraph.index import add, changes, delete, read, records, rows, subscriptions
+from skiagraph.index.base import (
+    Added,
+    Books,
+    FeedEntry,
+    Found,
+    FoundRecords,
+    Match,
+    NewInstance,
+    Policy,
+    QueuedReport,
+    Record,
+    RecordSearch,
+    StoredInstance,
+)
+from skiagraph.index.books import SqlBooks
 from skiagraph.index.connections import Connections, meaning
 from skiagraph.index.read import Listing
+from skiagraph.index.record_search import RecordSearching
 from skiagraph.index.rows import Prepared
 from skiagraph.index.search import Searching
 from skiagraph.standard.header import Bulk
+from skiagraph.standard.kind import Kind
 from skiagraph.standard.matching import Search
 from skiagraph.values import ByteRange, ResourcePath
 
@@ -27,7 +43,7 @@ _THREADS = 4
 
 
 class SqlIndex:
-    """An `InstanceIndex` in one SQLite file.
+    """An `Index` in one SQLite file.
 
     Look-ups that cost microseconds are answered in place; everything else runs in threads of the index.
     """
@@ -65,6 +81,22 @@ class SqlIndex:
     def delete(self, path: ResourcePath) -> list[str]:
         with self._connections.writing() as connection:
             return delete.delete(connection, path)
+
+    def together(self, work: Sequence[Callable[[Books], Any]]) -> list[Any]:
+        results: list[Any] = []
+        with self._connections.writing() as connection:
+            books = SqlBooks(connection)
+            for one in work:
+                connection.execute("SAVEPOINT one")
+                try:
+                    results.append(one(books))
+                except Exception as error:
+                    if not connection.in_transaction:
+                        raise  # SQLite gave the whole transaction up: the disk is full
+                    connection.execute("ROLLBACK TO one")
+                    results.append(meaning(error) if isinstance(error, sqlite3.Error) else error)
+                connection.execute("RELEASE one")
+        return results
 
     # Look-ups
 
@@ -105,7 +137,9 @@ class SqlIndex:
 
         return self._chunks(await self._there(first), listing)
 
-    async def _chunks(self, chunk: list[Any], following: Listing | Searching) -> AsyncIterator[Sequence[Any]]:
+    async def _chunks(
+        self, chunk: list[Any], following: Listing | Searching | RecordSearching
+    ) -> AsyncIterator[Sequence[Any]]:
         while chunk:
             yield chunk
             chunk = [] if following.ended else await self._there(following.read)
@@ -119,6 +153,39 @@ class SqlIndex:
 
         chunk, remaining, total = await self._there(first)
         return Found(self._chunks(chunk, searching), empty=not chunk, remaining=remaining, total=total)
+
+    # Records
+
+    async def record(self, kind: Kind, uid: str) -> Record:
+        return self._here(records.locate, kind, uid)
+
+    async def find(self, search: RecordSearch) -> FoundRecords:
+        searching = RecordSearching(search)
+
+        def first(_: sqlite3.Connection) -> tuple[list[Record], int, int | None]:
+            with self._connections.snapshot() as connection:
+                return searching.open(connection)
+
+        chunk, remaining, total = await self._there(first)
+        return FoundRecords(self._chunks(chunk, searching), empty=not chunk, remaining=remaining, total=total)
+
+    async def acknowledged(self, ae_title: str) -> int:
+        return self._here(subscriptions.acknowledged, ae_title)
+
+    async def queued(self, ae_title: str, after: int, limit: int) -> list[QueuedReport]:
+        return self._here(subscriptions.queued, ae_title, after, limit)
+
+    async def news(self, after: int, limit: int) -> list[QueuedReport]:
+        return await self._there(subscriptions.news, after, limit)
+
+    async def newest_report(self) -> int:
+        return self._here(subscriptions.newest, "reports")
+
+    async def feed(self, after: int, limit: int) -> list[FeedEntry]:
+        return await self._there(changes.feed, after, limit)
+
+    async def newest_change(self) -> int:
+        return self._here(subscriptions.newest, "changes")
 
     # For verify and recovery
 

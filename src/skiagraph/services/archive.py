@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from skiagraph.blobs.base import BlobStore
-from skiagraph.index.base import InstanceIndex
+from skiagraph.bus.base import Bus
+from skiagraph.index.base import Index
 from skiagraph.services.commit import GroupCommit
+from skiagraph.services.journal import Journal
 from skiagraph.services.recent import Recent
 from skiagraph.settings import Settings
 from skiagraph.workers import Workers
@@ -18,8 +20,10 @@ class Archive:
 
     settings: Settings
     blobs: BlobStore
-    index: InstanceIndex
+    index: Index
     commits: GroupCommit
     recent: Recent
+    bus: Bus
+    journal: Journal
     workers: Workers = field(default_factory=Workers)
     """Decodes and encodes pixels; keeps what it made lately."""

@@ -14,6 +14,7 @@ from typing import Any
 import structlog
 
 from skiagraph.blobs.base import BlobStore, Staged
+from skiagraph.bus.base import Bus, Topic
 from skiagraph.errors import ArchiveError
 from skiagraph.index.base import Added, InstanceIndex, Outcome, Policy
 
@@ -34,10 +35,11 @@ class Ready:
 class GroupCommit:
     """Commits Instances of all requests of one process."""
 
-    def __init__(self, blobs: BlobStore, index: InstanceIndex, policy: Policy) -> None:
+    def __init__(self, blobs: BlobStore, index: InstanceIndex, policy: Policy, bus: Bus) -> None:
         self._blobs = blobs
         self._index = index
         self._policy: Policy = policy
+        self._bus = bus
         self._waiting: list[tuple[Ready, asyncio.Future[Added]]] = []
         self._running: asyncio.Task[None] | None = None
 
@@ -60,6 +62,7 @@ class GroupCommit:
             while self._waiting:
                 group, self._waiting = self._waiting[:_MOST], self._waiting[_MOST:]
                 results = await asyncio.to_thread(self._results, [ready for ready, _ in group])
+                self._bus.publish(Topic.CHANGES)
                 for (_, future), result in zip(group, results, strict=True):
                     if future.cancelled():
                         continue  # the client went away; what is committed stays committed

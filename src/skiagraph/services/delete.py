@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 
+from skiagraph.bus.base import Topic
 from skiagraph.errors import PreconditionFailed
 from skiagraph.services import representation
 from skiagraph.services.archive import Archive
@@ -25,6 +26,7 @@ async def delete(archive: Archive, request: Request) -> Response:
     if "if-match" in request.headers:
         await _check(archive, path, request.headers["if-match"])
     await asyncio.to_thread(forget, archive, path)
+    archive.bus.publish(Topic.CHANGES)
     return Response(204)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from skiagraph.blobs.file import FileBlobStore
+from skiagraph.bus.local import LocalBus
 from skiagraph.errors import StorageFull
 from skiagraph.index.base import Added, Outcome
 from skiagraph.services.commit import GroupCommit, Ready
@@ -55,7 +56,7 @@ def ready(blobs: FileBlobStore, name: str) -> Ready:
 
 def commit_all(blobs: FileBlobStore, index: Index, names: Sequence[str]) -> list[Added | BaseException]:
     async def run() -> list[Added | BaseException]:
-        commits = GroupCommit(blobs, index, "reject")  # type: ignore[arg-type]
+        commits = GroupCommit(blobs, index, "reject", LocalBus(None))  # type: ignore[arg-type]
         return await asyncio.gather(*(commits.commit(ready(blobs, name)) for name in names), return_exceptions=True)
 
     return asyncio.run(run())
@@ -70,7 +71,7 @@ def test_what_is_ready_together_is_committed_together(blobs: FileBlobStore) -> N
     index.gate.clear()
 
     async def run() -> None:
-        commits = GroupCommit(blobs, index, "reject")  # type: ignore[arg-type]
+        commits = GroupCommit(blobs, index, "reject", LocalBus(None))  # type: ignore[arg-type]
         first = asyncio.ensure_future(commits.commit(ready(blobs, "a")))
         for _ in range(10):
             await asyncio.sleep(0)
@@ -127,7 +128,7 @@ def test_a_client_that_went_away_does_not_stop_the_others(blobs: FileBlobStore) 
     index.gate.clear()
 
     async def run() -> Added:
-        commits = GroupCommit(blobs, index, "reject")  # type: ignore[arg-type]
+        commits = GroupCommit(blobs, index, "reject", LocalBus(None))  # type: ignore[arg-type]
         gone = asyncio.ensure_future(commits.commit(ready(blobs, "gone")))
         stays = asyncio.ensure_future(commits.commit(ready(blobs, "stays")))
         for _ in range(5):

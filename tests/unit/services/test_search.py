@@ -85,7 +85,8 @@ def ask(
     given = {"accept": accept, "accept-encoding": accept_encoding}
     headers = {name: value for name, value in given.items() if value is not None}
     request = Request("GET", path, query, headers, parameters, BASE, body=cast("Any", None))
-    archive = Archive(Settings(**settings), cast("Any", None), cast("Any", index), cast("Any", None), Recent(0))
+    nothing = cast("Any", None)
+    archive = Archive(Settings(**settings), nothing, cast("Any", index), nothing, Recent(0), nothing, nothing)
 
     async def run() -> tuple[Response, bytes]:
         response = await row.handler(archive, request)
@@ -277,7 +278,8 @@ def test_abandoned_answer_lets_go_of_the_index() -> None:
     async def run() -> None:
         row = TRANSACTIONS[0]
         request = Request("GET", "/studies", "", {}, {}, BASE, body=cast("Any", None))
-        archive = Archive(Settings(), cast("Any", None), cast("Any", index), cast("Any", None), Recent(0))
+        nothing = cast("Any", None)
+        archive = Archive(Settings(), nothing, cast("Any", index), nothing, Recent(0), nothing, nothing)
         response = await row.handler(archive, request)
         stream = cast("Any", response.body)
         await anext(stream)
