@@ -100,14 +100,21 @@ def embedded(plane: Plane, cells: NDArray[Any], frame: int, image: ImageParams) 
 
 def draw(picture: NDArray[np.uint8], plane: Plane, bits: NDArray[np.bool_]) -> None:
     """Draw a plane onto a picture, in place; what lies outside is left out."""
+    picture[placed(plane, bits, picture.shape[0], picture.shape[1])] = WHITE
+
+
+def placed(plane: Plane, bits: NDArray[np.bool_], rows: int, columns: int) -> NDArray[np.bool_]:
+    """Which pixels of an image a plane covers; of a region of interest, the outline."""
     if plane.roi:
         bits = bits & ~_inner(bits)
-    rows, columns = picture.shape[:2]
+    covered = np.zeros((rows, columns), np.bool_)
     top, left = max(plane.top, 0), max(plane.left, 0)
     bottom, right = min(plane.top + bits.shape[0], rows), min(plane.left + bits.shape[1], columns)
     if top < bottom and left < right:
-        shown = bits[top - plane.top : bottom - plane.top, left - plane.left : right - plane.left]
-        picture[top:bottom, left:right][shown] = WHITE
+        covered[top:bottom, left:right] = bits[
+            top - plane.top : bottom - plane.top, left - plane.left : right - plane.left
+        ]
+    return covered
 
 
 def _frame_of(plane: Plane, frame: int) -> int | None:

@@ -106,7 +106,8 @@ def _gray_table(appearance: Appearance, dtype: str) -> NDArray[np.uint8]:
 
 
 def _directly(pixels: NDArray[Any], appearance: Appearance) -> NDArray[np.uint8]:
-    shown = _voi(_modality(pixels, appearance.modality), appearance.voi)
+    assert appearance.voi is not None, "the caller found one"
+    shown = levels(pixels, appearance.modality, appearance.voi)
     if appearance.inverse:
         shown = 1.0 - shown
     # NaN, of which float images are full outside the body, is black
@@ -117,7 +118,13 @@ def _directly(pixels: NDArray[Any], appearance: Appearance) -> NDArray[np.uint8]
     return out
 
 
-def _modality(pixels: NDArray[Any], modality: Modality) -> NDArray[np.float64]:
+def levels(pixels: NDArray[Any], modality: Modality, voi: Window | Lut) -> NDArray[np.float64]:
+    """Take stored values through Modality LUT and VOI: 0.0 … 1.0, NaN where pixels are none."""
+    return contrast(modality_values(pixels, modality), voi)
+
+
+def modality_values(pixels: NDArray[Any], modality: Modality) -> NDArray[np.float64]:
+    """Take stored values through the Modality LUT, or slope and intercept."""
     if modality.lut is not None:
         return lut.apply(pixels, modality.lut).astype(np.float64)
     values = pixels.astype(np.float64)
@@ -128,11 +135,11 @@ def _modality(pixels: NDArray[Any], modality: Modality) -> NDArray[np.float64]:
     return values
 
 
-def _voi(values: NDArray[np.float64], voi: Window | Lut | None) -> NDArray[np.float64]:
+def contrast(values: NDArray[np.float64], voi: Window | Lut) -> NDArray[np.float64]:
+    """Take modality values through the VOI: 0.0 … 1.0."""
     if isinstance(voi, Lut):
         # Above all entries comes what has no finite value, not something to look up
         return lut.scaled(np.clip(np.nan_to_num(values, nan=voi.first), -(2.0**31), 2.0**31), voi)
-    assert voi is not None, "the caller found one"
     return window.apply(values, voi)
 
 

@@ -51,10 +51,14 @@ def from_attributes(attributes: Attributes) -> Shutter | None:
         polygon = points if len(points) >= 3 else ()
     if rectangle is None and circle is None and not polygon:
         return None
-    # A P-Value of 16 bits (C.7.6.11.1): black when it is not said
-    presented = elements.integer(attributes, "00181622") or 0
+    return Shutter(rectangle, circle, polygon, *covering(attributes))
+
+
+def covering(attributes: Attributes) -> tuple[int, tuple[int, int, int] | None]:
+    """What is shown instead, as 8 bits of gray and as sRGB: (0018,1622), black when it is not said, and (0018,1624)."""
+    presented = elements.integer(attributes, "00181622") or 0  # a P-Value of 16 bits (C.7.6.11.1)
     gray = (min(max(presented, 0), 65535) * 255 + 32767) // 65535
-    return Shutter(rectangle, circle, polygon, gray, color.from_cielab(elements.integers(attributes, "00181624")))
+    return gray, color.from_cielab(elements.integers(attributes, "00181624"))
 
 
 def apply(picture: NDArray[np.uint8], shutter: Shutter) -> None:

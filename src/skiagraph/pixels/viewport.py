@@ -92,12 +92,13 @@ def apply(picture: NDArray[np.uint8], viewport: Viewport | None, fitted: Fit | N
         if viewport.flip_vertically:
             cut, upper, lower = cut[::-1], rows - lower, rows - upper
         box = (left, upper, right, lower)
-    return _scaled(cut, box, found.width, found.height)
+    return scaled(cut, box, found.width, found.height)
 
 
-def _scaled(
+def scaled(
     picture: NDArray[np.uint8], box: tuple[float, float, float, float], width: int, height: int
 ) -> NDArray[np.uint8]:
+    """Scale a region (left, upper, right, lower edge in pixels, within the picture) to a size."""
     if box == (0.0, 0.0, float(width), float(height)) and picture.shape[:2] == (height, width):
         return picture
     from PIL import Image

@@ -1,0 +1,349 @@
+"""Drawing the layers of a presentation state onto a picture: overlays, graphics, texts.
+
+Everything is drawn in the resolution of the picture, whatever the image has been scaled to, with smooth edges. Within a
+layer what has the same colour is drawn at once, since the standard has no order there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skiagraph.pixels import fonts
+from skiagraph.pixels.image import BadPixels
+from skiagraph.pixels.presentation import displayed_area
+from skiagraph.pixels.presentation.displayed_area import Placement
+from skiagraph.pixels.presentation.graphics import RGB, Stroke, Text, Units
+
+if TYPE_CHECKING:
+    from PIL.ImageDraw import ImageDraw
+
+MOST_OBJECTS = 10_000
+"""Texts and graphics drawn on one picture."""
+MOST_POINTS = 250_000
+"""Points of the graphics drawn on one picture."""
+MOST_FILLED = 20_000
+"""Points of those that are filled."""
+MOST_CHARACTERS = 50_000
+MOST_PASSES = 100
+"""Colours of all layers of one picture."""
+
+_SMOOTH = 4 * 2**20  # pixels of a picture up to which lines have smooth edges
+_SIZES = (10, 12, 14, 16, 20, 24, 28, 32, 40)  # of text in pixels; few of them, as each font is kept
+_FAR = 100  # pixels around the picture in which lines are drawn too: their ends may be thick
+
+Drawn: TypeAlias = tuple[RGB, Sequence[NDArray[np.bool_]], Sequence[Stroke], Sequence[Text]]
+"""A layer: its colour, overlays in pixels of the image, graphics, texts."""
+
+
+def draw(picture: NDArray[np.uint8], placement: Placement, layers: Iterable[Drawn]) -> NDArray[np.uint8]:
+    """Draw layers, the lowest first; return the picture, in colour where a layer is.
+
+    Raises
+    ------
+    BadPixels
+        There is more to draw than this server draws on one picture.
+    """
+    passes = list(_passes(layers))
+    _check(passes)
+    if not passes:
+        return picture
+    if picture.ndim == 2 and any(len(set(colour)) > 1 for colour, *_ in passes):
+        picture = np.repeat(picture[..., None], 3, axis=-1)
+    picture = np.array(picture)
+    for colour, planes, strokes, texts in passes:
+        for plane in planes:
+            _cover(picture, displayed_area.apply(plane.astype(np.uint8) * 255, placement), 0, 0, colour)
+        if strokes:
+            _draw_strokes(picture, placement, strokes, colour)
+        if texts:
+            _draw_texts(picture, placement, texts, colour)
+    return picture
+
+
+def _passes(layers: Iterable[Drawn]) -> Iterable[Drawn]:
+    """What is drawn at once: the parts of each layer that have one colour; fillings before lines."""
+    for own, planes, strokes, texts in layers:
+        colours: dict[RGB, tuple[list[Stroke], list[Text]]] = {}
+        for stroke in strokes:
+            if stroke.filled and stroke.fill is not None:
+                colours.setdefault(stroke.fill, ([], []))[0].append(stroke)
+        fills = set(colours)
+        for stroke in strokes:
+            if not (stroke.filled and stroke.fill is not None):
+                colours.setdefault(stroke.colour or own, ([], []))[0].append(stroke)
+        for text in texts:
+            colours.setdefault(text.colour or own, ([], []))[1].append(text)
+        if planes and own not in colours:
+            yield own, planes, (), ()
+            planes = ()
+        for colour, (lines, words) in sorted(colours.items(), key=lambda entry: entry[0] not in fills):
+            yield colour, planes if colour == own else (), lines, words
+
+
+def _check(passes: list[Drawn]) -> None:
+    strokes = [stroke for _, _, found, _ in passes for stroke in found]
+    texts = [text for _, _, _, found in passes for text in found]
+    for count, most, what in (
+        (len(strokes) + len(texts), MOST_OBJECTS, "graphics and texts"),
+        (sum(len(stroke.points) for stroke in strokes), MOST_POINTS, "points"),
+        (sum(len(stroke.points) for stroke in strokes if stroke.filled), MOST_FILLED, "points of filled graphics"),
+        (sum(len(text.text) for text in texts), MOST_CHARACTERS, "characters"),
+        (len(passes), MOST_PASSES, "layers and colours"),
+    ):
+        if count > most:
+            raise BadPixels(f"The presentation state draws {count} {what} on one picture; the limit is {most}.")
+
+
+def _cover(picture: NDArray[np.uint8], alpha: NDArray[np.uint8], left: int, upper: int, colour: RGB) -> None:
+    """Blend a colour into a picture, in place, where `alpha` (0 to 255), which lies at left, upper, says how much."""
+    rows, columns = alpha.shape
+    region = picture[upper : upper + rows, left : left + columns]
+    weight = alpha.astype(np.uint16)
+    shown: NDArray[np.uint16] | np.uint16
+    if picture.ndim == 3:
+        weight, shown = weight[..., None], np.array(colour, np.uint16)
+    else:
+        shown = np.uint16(colour[0])
+    region[...] = (region * (255 - weight) + weight * shown + 127) // 255
+
+
+# Graphics
+
+
+def _draw_strokes(picture: NDArray[np.uint8], placement: Placement, strokes: Sequence[Stroke], colour: RGB) -> None:
+    from PIL import Image, ImageDraw
+
+    height, width = picture.shape[:2]
+    factor = 2 if width * height <= _SMOOTH else 1
+    usual = max(1.0, min(width, height) / 512) * factor
+    lines = [
+        (stroke, points)
+        for stroke in strokes
+        if _touches(points := _placed(stroke.points, stroke.units, placement) * factor, width * factor, height * factor)
+    ]
+    if not lines:
+        return
+    # Only as much of the picture as there is something on
+    ends = np.stack([(points.min(axis=0), points.max(axis=0)) for _, points in lines])
+    around = 25 * usual
+    x0, y0 = (max(int((edge - around) // factor), 0) for edge in ends[:, 0].min(axis=0))
+    x1 = min(int((ends[:, 1, 0].max() + around) // factor) + 1, width)
+    y1 = min(int((ends[:, 1, 1].max() + around) // factor) + 1, height)
+    if x0 >= x1 or y0 >= y1:
+        return
+    image = Image.new("L", ((x1 - x0) * factor, (y1 - y0) * factor))
+    drawing = ImageDraw.Draw(image)
+    for stroke, points in lines:
+        moved = points - (x0 * factor, y0 * factor)
+        filled = stroke.filled and (stroke.fill is None or stroke.fill == colour)
+        _stroke(drawing, stroke, moved, image.size, max(1, round(usual * stroke.thickness)), filled=filled)
+    mask = image.reduce(factor) if factor > 1 else image
+    _cover(picture, np.asarray(mask), x0, y0, colour)
+
+
+def _stroke(
+    drawing: ImageDraw,
+    stroke: Stroke,
+    points: NDArray[np.float64],
+    size: tuple[int, int],
+    width: int,
+    *,
+    filled: bool,
+) -> None:
+    if len(points) == 1:
+        (x, y), radius = points[0], 1.5 * width + 1
+        drawing.ellipse([x - radius, y - radius, x + radius, y + radius], fill=255)
+        return
+    if filled:
+        far = 4 * 65536
+        drawing.polygon([(x, y) for x, y in np.clip(points, -far, far).tolist()], fill=255)
+    for line in _clipped(points, size):
+        if stroke.dashed:
+            for dash in _dashes(line, 6.0 * width):
+                drawing.line(dash, fill=255, width=width)
+        else:
+            drawing.line(
+                [(x, y) for x, y in line.tolist()], fill=255, width=width, joint="curve" if width > 2 else None
+            )
+
+
+def _placed(points: NDArray[np.float64], units: Units, placement: Placement) -> NDArray[np.float64]:
+    return placement.points(points) if units is Units.PIXEL else placement.fractions(points)
+
+
+def _touches(points: NDArray[np.float64], width: int, height: int) -> bool:
+    """Whether the box around the points touches the picture."""
+    (left, upper), (right, lower) = points.min(axis=0), points.max(axis=0)
+    return bool(right >= -_FAR and lower >= -_FAR and left <= width + _FAR and upper <= height + _FAR)
+
+
+def _clipped(points: NDArray[np.float64], size: tuple[int, int]) -> list[NDArray[np.float64]]:
+    """The parts of a line that are near the picture: drawing what is far away takes time for nothing.
+
+    By Liang and Barsky, all segments at once.
+    """
+    start, end = points[:-1], points[1:]
+    low, high = np.full(len(start), 0.0), np.full(len(start), 1.0)
+    step = end - start
+    outside = np.zeros(len(start), np.bool_)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        for axis in (0, 1):
+            near, far = -_FAR - start[:, axis], size[axis] + _FAR - start[:, axis]
+            moves = step[:, axis] != 0
+            outside |= ~moves & ((near > 0) | (far < 0))
+            first, second = near / step[:, axis], far / step[:, axis]
+            low = np.where(moves, np.maximum(low, np.minimum(first, second)), low)
+            high = np.where(moves, np.minimum(high, np.maximum(first, second)), high)
+    shown = ~outside & (low <= high)
+    if shown.all() and not low.any() and (high == 1).all():
+        return [points]
+    begin, finish = start + step * low[:, None], start + step * high[:, None]
+    parts: list[NDArray[np.float64]] = []
+    current: list[NDArray[np.float64]] = []
+    for number in np.flatnonzero(shown).tolist():
+        if current and low[number] == 0 and (current[-1] == start[number]).all():
+            current.append(finish[number])
+        else:
+            if current:
+                parts.append(np.array(current))
+            current = [begin[number], finish[number]]
+        if high[number] < 1:
+            parts.append(np.array(current))
+            current = []
+    if current:
+        parts.append(np.array(current))
+    return parts
+
+
+def _dashes(line: NDArray[np.float64], length: float) -> list[list[tuple[float, float]]]:
+    """A line as dashes with gaps between them that are as long."""
+    lengths = np.hypot(*np.diff(line, axis=0).T)
+    along = np.concatenate(([0.0], np.cumsum(lengths)))
+    cuts = np.arange(0.0, along[-1], length)
+    found = []
+    for begin in cuts[::2].tolist():
+        end = min(begin + length, float(along[-1]))
+        inner = along[(along > begin) & (along < end)]
+        at = np.concatenate(([begin], inner, [end]))
+        xs, ys = np.interp(at, along, line[:, 0]), np.interp(at, along, line[:, 1])
+        found.append(list(zip(xs.tolist(), ys.tolist(), strict=True)))
+    return found
+
+
+# Texts
+
+
+def _draw_texts(picture: NDArray[np.uint8], placement: Placement, texts: Sequence[Text], colour: RGB) -> None:
+    """Texts stand upright, however the image is turned, with an edge that sets them off."""
+    from PIL import Image, ImageDraw
+
+    height, width = picture.shape[:2]
+    letters, edges = Image.new("L", (width, height)), Image.new("L", (width, height))
+    drawing, edge = ImageDraw.Draw(letters), ImageDraw.Draw(edges)
+    pointers = []
+    for text in texts:
+        box = _box(text, placement)
+        anchor = None
+        if text.anchor is not None:
+            ((x, y),) = _placed(np.array([text.anchor]), text.anchor_units, placement).tolist()
+            anchor = (x, y)
+        shown = _write(drawing, edge, text, box, anchor, width, height)
+        if shown is not None and anchor is not None and text.anchor_visible:
+            pointers.append(np.array([anchor, _nearest(shown, anchor)]))
+    if pointers:
+        away = Placement(1.0, 0.0, 0.0, 0.0, 1.0, 0.0, width, height, (0, 0, width, height), placement.orientation)
+        lines = [Stroke(points, Units.PIXEL) for points in pointers]
+        dots = [Stroke(points[:1], Units.PIXEL) for points in pointers]
+        _draw_strokes(picture, away, [*lines, *dots], colour)
+    bright = colour[0] * 299 + colour[1] * 587 + colour[2] * 114 > 127_000
+    for image, shade in ((edges, (0, 0, 0) if bright else (255, 255, 255)), (letters, colour)):
+        bounds = image.getbbox()
+        if bounds is not None:
+            _cover(picture, np.asarray(image.crop(bounds)), bounds[0], bounds[1], shade)
+
+
+def _box(text: Text, placement: Placement) -> tuple[float, float, float, float] | None:
+    if text.box is None:
+        return None
+    corners = _placed(np.array(text.box).reshape(2, 2), text.box_units, placement)
+    (left, upper), (right, lower) = corners.min(axis=0).tolist(), corners.max(axis=0).tolist()
+    return left, upper, right, lower
+
+
+def _write(
+    drawing: ImageDraw,
+    edge: ImageDraw,
+    text: Text,
+    box: tuple[float, float, float, float] | None,
+    anchor: tuple[float, float] | None,
+    width: int,
+    height: int,
+) -> tuple[float, float, float, float] | None:
+    """Write a text; return the box that it fills, None when it lies outside."""
+    lines = [fonts.runs(_clean(line)) for line in text.text.splitlines()[:100]]
+    usual = min(max(min(width, height) // 28, _SIZES[0]), _SIZES[-1])
+    if box is None:
+        assert anchor is not None, "a text has one or the other"
+        box = (anchor[0] + usual, anchor[1] - usual, anchor[0] + usual, anchor[1] - usual)
+        size = _SIZES[0]
+        size = max(one for one in _SIZES if one <= usual)
+    else:
+        size = _fitting(drawing, lines, box, usual)
+    widths = [_width(drawing, line, size) for line in lines]
+    step = size * 1.25
+    filled_width, filled_height = max(widths, default=0.0), step * len(lines)
+    left = _aligned(text.horizontal, box[0], box[2], filled_width)
+    upper = _aligned(text.vertical, box[1], box[3], filled_height)
+    if left > width or upper > height or left + filled_width < 0 or upper + filled_height < 0:
+        return None
+    # Inside the picture as far as it goes
+    left = max(min(left, width - filled_width), 0.0)
+    upper = max(min(upper, height - filled_height), 0.0)
+    for number, (line, length) in enumerate(zip(lines, widths, strict=True)):
+        x = left + _aligned(text.horizontal, 0.0, filled_width, length)
+        y = upper + number * step + size
+        if y > height + size:
+            break
+        for run, face in line:
+            font = fonts.font(face, size)
+            drawing.text((x, y), run, fill=255, font=font, anchor="ls")
+            edge.text((x, y), run, fill=255, font=font, anchor="ls", stroke_width=max(1, size // 12))
+            x += drawing.textlength(run, font=font)
+    return left, upper, left + filled_width, upper + filled_height
+
+
+def _fitting(
+    drawing: ImageDraw,
+    lines: list[list[tuple[str, fonts.Face]]],
+    box: tuple[float, float, float, float],
+    usual: int,
+) -> int:
+    """The largest size, up to the usual one, in which a text fits into its box; else the smallest there is."""
+    for size in reversed(_SIZES):
+        high = size <= usual and size * 1.25 * len(lines) <= box[3] - box[1] + 1
+        if high and all(_width(drawing, line, size) <= box[2] - box[0] + 1 for line in lines):
+            return size
+    return _SIZES[0]
+
+
+def _width(drawing: ImageDraw, line: list[tuple[str, fonts.Face]], size: int) -> float:
+    return sum(drawing.textlength(run, font=fonts.font(face, size)) for run, face in line)
+
+
+def _aligned(where: str, low: float, high: float, length: float) -> float:
+    if where == "CENTER":
+        return (low + high - length) / 2
+    return high - length if where in ("RIGHT", "BOTTOM") else low
+
+
+def _clean(line: str) -> str:
+    return "".join(character if character.isprintable() else " " for character in line)[:500]
+
+
+def _nearest(box: tuple[float, float, float, float], point: tuple[float, float]) -> tuple[float, float]:
+    """The point of a box that is nearest to another."""
+    return min(max(point[0], box[0]), box[2]), min(max(point[1], box[1]), box[3])
