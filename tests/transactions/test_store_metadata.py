@@ -363,7 +363,7 @@ class TestPixels:
             pytest.param(RAMP, ".50", "MONOCHROME2", "JPEG", {}, id="grey baseline"),
             pytest.param(np.dstack([RAMP] * 3), ".50", "YBR_FULL_422", "JPEG", {}, id="colour baseline"),
             pytest.param(
-                np.dstack([RAMP] * 3), ".50", "YBR_FULL", "JPEG", {"subsampling": 0}, id="colour not subsampled"
+                np.dstack([RAMP] * 3), ".50", "YBR_FULL_422", "JPEG", {"subsampling": 0}, id="colour not subsampled"
             ),
             pytest.param(RAMP, ".55", "MONOCHROME2", "JPEG", {"progressive": True}, id="progressive"),
             pytest.param(RAMP, ".90", "MONOCHROME2", "JPEG2000", {}, id="JP2 in its boxes"),
@@ -474,7 +474,7 @@ class TestPayloads:
                 "video-h264-1280x720.mp4", "video/mp4; transfer-syntax=1.2.840.10008.1.2.4.103", ".103", 12, id="claim"
             ),
             pytest.param("video-hevc-1280x720.mp4", "video/mp4", ".107", 12, id="H.265"),
-            pytest.param("video-mpeg2-720x576.m2v", "video/mpeg", ".100", None, id="MPEG-2"),
+            pytest.param("video-mpeg2-720x576.m2v", "video/mpeg", ".100", 12, id="MPEG-2"),
         ],
     )
     def test_video(

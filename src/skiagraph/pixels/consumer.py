@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import struct
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -18,6 +19,8 @@ PNG: Final = "image/png"
 GIF: Final = "image/gif"
 
 _PNG_HEADER: Final = struct.Struct(">8s4x4sLLBB")
+_MOST_CHUNKS: Final = 1000
+_LARGEST_PROFILE: Final = 2**22
 _PNG_SAMPLES: Final = {0: 1, 2: 3, 3: 4, 4: 2, 6: 4}
 """By colour type; of indexed colours those that a decoder may give out."""
 
@@ -34,6 +37,10 @@ class Picture:
     """8 or 16; all are stored, unsigned."""
     data: bytes
     """Little endian."""
+    duration: float | None = None
+    """Milliseconds for which it is shown, where it is one of several."""
+    profile: bytes = b""
+    """ICC profile, of even length."""
 
 
 def frames(media_type: str, body: bytes, most_bytes: int) -> Iterator[Picture]:
@@ -78,7 +85,28 @@ def _png(body: bytes, most_bytes: int) -> Iterator[Picture]:
         pixels = pixels[..., :3] if pixels.shape[2] > 2 else pixels[..., 0]
     samples = 1 if pixels.ndim == 2 else 3
     data = pixels.astype(pixels.dtype.newbyteorder("<")).tobytes()
-    yield Picture(pixels.shape[0], pixels.shape[1], samples, pixels.dtype.itemsize * 8, data)
+    profile = _png_profile(body) if samples == 3 else b""
+    yield Picture(pixels.shape[0], pixels.shape[1], samples, pixels.dtype.itemsize * 8, data, profile=profile)
+
+
+def _png_profile(body: bytes) -> bytes:
+    """The ICC profile of a PNG file (iCCP, before the pixels); b"" where there is none that can be read."""
+    at = 8
+    for _ in range(_MOST_CHUNKS):
+        length, kind = struct.unpack_from(">L4s", body, at) if at + 8 <= len(body) else (0, b"IDAT")
+        if kind == b"IDAT":
+            break
+        if kind == b"iCCP":
+            _, _, packed = body[at + 8 : at + 8 + length].partition(b"\0")
+            inflater = zlib.decompressobj()
+            try:
+                profile = inflater.decompress(packed[1:], _LARGEST_PROFILE)
+            except zlib.error:
+                break
+            whole = inflater.eof and profile[36:40] == b"acsp"
+            return profile + b"\0" * (len(profile) % 2) if whole else b""
+        at += 12 + length
+    return b""
 
 
 def _gif(body: bytes, most_bytes: int) -> Iterator[Picture]:
@@ -95,7 +123,8 @@ def _gif(body: bytes, most_bytes: int) -> Iterator[Picture]:
                 if picture.size != (columns, rows):  # a frame beyond the screen enlarges it
                     _check(*picture.size[::-1], picture.width * picture.height * 4, most_bytes)
                 frame = picture.convert("RGB")
-                yield Picture(frame.height, frame.width, 3, 8, frame.tobytes())
+                duration = float(picture.info.get("duration") or 0) or None
+                yield Picture(frame.height, frame.width, 3, 8, frame.tobytes(), duration)
                 number += 1
                 try:
                     picture.seek(number)

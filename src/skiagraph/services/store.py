@@ -9,6 +9,7 @@ Response  200, 202 or 409 by Table 10.5.3-1 with the Store Instances Response Mo
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Mapping
@@ -27,13 +28,16 @@ from skiagraph.errors import (
     InstanceError,
     MissingIdentifier,
     NotSupported,
+    ResourceNotFound,
     StorageFull,
     StudyMismatch,
     UnsupportedMediaType,
     codes,
 )
 from skiagraph.index.base import Added, NewInstance, Outcome
+from skiagraph.services import coercion, representation
 from skiagraph.services.archive import Archive
+from skiagraph.services.coercion import Coercion
 from skiagraph.services.commit import Ready
 from skiagraph.services.measures import FAILED, STORED
 from skiagraph.services.store_metadata import METADATA, Assembled, Gathering
@@ -266,12 +270,18 @@ class Intake:
 
     async def _assembled(self, assembled: Assembled) -> None:
         """Write the file of one data set to an upload, and finish that as if it had come so."""
-        if assembled.pieces is None:
+        if assembled.write is None:
             self._result(self._failed(assembled.error or CannotUnderstand(), assembled.attributes))
+            return
+        modified = await self._modified(assembled) if assembled.original else ""
+        try:
+            pieces = await asyncio.to_thread(assembled.write, modified)
+        except ArchiveError as error:
+            self._result(self._failed(error, assembled.attributes))
             return
         upload: Upload | None = Upload(self._archive.blobs)
         try:
-            for piece in assembled.pieces:
+            for piece in pieces:
                 if isinstance(piece, bytes):
                     upload = upload and await self._write(upload, piece)
                     continue
@@ -284,7 +294,20 @@ class Intake:
                 upload.discard()
             raise
         if upload is not None:
-            await self._finish(upload)
+            await self._finish(upload, Coercion(assembled.original, modified, assembled.warnings))
+
+    async def _modified(self, assembled: Assembled) -> str:
+        """When the attributes were changed: now, or then when this Instance was stored before.
+
+        The same metadata sent again make the same data set.
+        """
+        uid = text_of(assembled.attributes, "00080018")
+        stored = await self._archive.index.identify(uid)
+        if stored is not None:
+            with contextlib.suppress(ResourceNotFound):
+                found = await representation.attributes(self._archive, stored)
+                return coercion.when(found) or coercion.now()
+        return coercion.now()
 
     def _begin(self, headers: Mapping[str, str]) -> Upload | None:
         """Open an upload for a part; None for a part that can not be an Instance."""
@@ -304,10 +327,10 @@ class Intake:
             return None
         return Upload(self._archive.blobs, [decoder for decoder in decoders if decoder is not None])
 
-    async def _finish(self, upload: Upload) -> None:
+    async def _finish(self, upload: Upload, coerced: Coercion | None = None) -> None:
         while len(self._pending) >= _AHEAD:
             self._results.append(await self._pending.popleft())
-        self._pending.append(asyncio.ensure_future(self._keep(upload)))
+        self._pending.append(asyncio.ensure_future(self._keep(upload, coerced)))
 
     def _result(self, result: Result) -> None:
         async def done() -> Result:
@@ -320,7 +343,7 @@ class Intake:
         while self._pending:
             self._results.append(await self._pending.popleft())
 
-    async def _keep(self, upload: Upload) -> Result:
+    async def _keep(self, upload: Upload, coerced: Coercion | None = None) -> Result:
         """Read, check and commit one Instance."""
         header: Header | None = None
         try:
@@ -339,7 +362,7 @@ class Intake:
                     else await asyncio.to_thread(self._prepare_large, staged, new)
                 )
                 added = await self._archive.commits.commit(Ready(staged, prepared))
-            return self._stored(path, header, added)
+            return self._stored(path, header, added, coerced)
         except Exception as error:
             upload.discard()
             return self._failed(error, {} if header is None else header.attributes)
@@ -363,7 +386,7 @@ class Intake:
         staged.flush()  # so that nobody waits for it in a group commit
         return prepared
 
-    def _stored(self, path: ResourcePath, header: Header, added: Added) -> Result:
+    def _stored(self, path: ResourcePath, header: Header, added: Added, coerced: Coercion | None) -> Result:
         sop_class_uid = text(header, "00080016")
         if added.outcome is Outcome.DUPLICATE:
             return self._failed(duplicate(path, added), header.attributes)
@@ -373,6 +396,10 @@ class Intake:
         comments = tuple(header.warnings)
         if header.pixel_data is not None and header.pixel_data.problem:
             comments += (header.pixel_data.problem,)
+        if coerced is not None:
+            comments += coerced.warnings
+            if coerced.original:
+                return Stored(path, sop_class_uid, COERCED, (coerced.sentence, *comments), coerced.item)
         return Stored(path, sop_class_uid, DOES_NOT_MATCH if comments else None, comments)
 
     def _failed(self, error: Exception, attributes: Attributes) -> Failed:

@@ -2,14 +2,15 @@
 
 The parts are written one behind the other into one file of the staging area as they arrive. When all are there, each
 data set of the metadata becomes the pieces of a PS3.10 file, its bulk data spans of that file: they are found by
-Content-Location or Content-ID. What is missing and can be supplied is: UIDs, empty attributes of type 2, and what
-compressed pixels say of themselves.
+Content-Location or Content-ID. What is missing and can be supplied is: UIDs, empty attributes of type 2, what
+compressed pixels say of themselves, and what the SOP Class asks of all that is made of such media.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import unquote
@@ -25,9 +26,10 @@ from skiagraph.errors import (
     PayloadTooLarge,
     UnsupportedMediaType,
 )
-from skiagraph.services import store_pixels
+from skiagraph.services import store_documents, store_pixels
+from skiagraph.services.coercion import Changes
 from skiagraph.settings import Settings
-from skiagraph.standard import native_xml, part10_writer
+from skiagraph.standard import made_objects, native_xml, part10_writer
 from skiagraph.standard.media_types import DICOM, DICOM_JSON, DICOM_XML, JSON
 from skiagraph.standard.part10_writer import Bulk, Piece, Span
 from skiagraph.standard.transfer_syntaxes import EXPLICIT_VR_LITTLE_ENDIAN
@@ -56,28 +58,8 @@ _REUSE: Final = 64
 _MOST_REUSED: Final = 2**30
 _LEAST: Final = 4096  # each use counts as so much at least
 
-# Type 2 of the Patient, General Study and General Series Modules (PS3.3 C.7.1.1, C.7.2.1, C.7.3.1)
-_TYPE_2: Final = {
-    "00080020": "DA",
-    "00080030": "TM",
-    "00080050": "SH",
-    "00080090": "PN",
-    "00100010": "PN",
-    "00100020": "LO",
-    "00100030": "DA",
-    "00100040": "CS",
-    "00200010": "SH",
-    "00200011": "IS",
-}
 _STUDY, _SERIES, _INSTANCE, _CLASS = "0020000D", "0020000E", "00080018", "00080016"
-_DOCUMENT, _DOCUMENT_TYPE, _DOCUMENT_LENGTH = "00420011", "00420012", "00420015"
-_DOCUMENT_CLASSES: Final = {
-    "application/pdf": "1.2.840.10008.5.1.4.1.1.104.1",
-    "text/xml": "1.2.840.10008.5.1.4.1.1.104.2",
-    "model/stl": "1.2.840.10008.5.1.4.1.1.104.3",
-    "model/obj": "1.2.840.10008.5.1.4.1.1.104.4",
-    "model/mtl": "1.2.840.10008.5.1.4.1.1.104.5",
-}
+_INSTANCE_NUMBER, _FRAME_OF_REFERENCE = "00200013", "00200052"
 
 
 @dataclass(slots=True)
@@ -107,7 +89,11 @@ class Assembled:
 
     attributes: Attributes
     """Of one that failed no more than its UIDs; empty where the metadata could not be read."""
-    pieces: Iterator[Piece] | None = None
+    write: Callable[[str], Iterator[Piece]] | None = None
+    """Makes the pieces of the file, told when the attributes were changed that `original` has."""
+    original: Attributes = field(default_factory=dict)
+    """Values that were supplied and are not kept."""
+    warnings: tuple[str, ...] = ()
     error: Exception | None = None
 
 
@@ -117,6 +103,8 @@ class _Supplied:
 
     study_instance_uid: str | None
     series: dict[str, str] = field(default_factory=dict)
+    instances: Counter[str] = field(default_factory=Counter)
+    """How many there were of each Series."""
 
 
 class Gathering:
@@ -298,21 +286,34 @@ class Gathering:
         attributes = given
         try:
             attributes = part10_writer.normalised(given)
-            _supply(attributes, supplied)
-            self._document(attributes)
-            image = self._image(attributes, _hint(given))
-            pieces = part10_writer.write(
-                attributes,
+            changes = Changes(attributes)
+            _supply_uids(attributes, supplied)
+            warnings = self._document(changes)
+            image = self._image(changes, _hint(given))
+            _supply_modules(changes, image is not None, supplied)
+            encoded = self._encode(changes, image)
+        except Exception as error:
+            named = {tag: {"vr": "UI", "Value": [_text(attributes, tag)]} for tag in (_CLASS, _INSTANCE)}
+            return Assembled(named, error=error)
+        return Assembled(attributes, encoded, changes.original, warnings)
+
+    def _encode(self, changes: Changes, image: store_pixels.Image | None) -> Callable[[str], Iterator[Piece]]:
+        """Encode a data set. With changes the time of which is not known yet, only try it."""
+
+        def write(modified: str) -> Iterator[Piece]:
+            return part10_writer.write(
+                changes.recorded(modified),
                 lambda tag, element, depth: (
                     image.bulk if image and tag == store_pixels.PIXEL_DATA and not depth else self._bulk(tag, element)
                 ),
                 transfer_syntax_uid=image.transfer_syntax_uid if image else EXPLICIT_VR_LITTLE_ENDIAN,
                 max_sequence_depth=self._settings.max_sequence_depth,
             )
-        except Exception as error:
-            named = {tag: {"vr": "UI", "Value": [_text(attributes, tag)]} for tag in (_CLASS, _INSTANCE)}
-            return Assembled(named, error=error)
-        return Assembled(attributes, pieces)
+
+        if changes:
+            return write
+        pieces = write("")
+        return lambda _: pieces
 
     def _find(self, tag: str, uri: Any) -> list[Part]:
         """Return the parts of a BulkDataURI in their order. Raises CannotUnderstand when there is none."""
@@ -344,14 +345,12 @@ class Gathering:
     def _bulk(self, tag: str, element: Mapping[str, Any]) -> Bulk:
         return Bulk((self._find(tag, element.get("BulkDataURI"))[0].span,))
 
-    def _image(self, attributes: Attributes, hint: str) -> store_pixels.Image | None:
-        element = attributes.get(store_pixels.PIXEL_DATA)
+    def _image(self, changes: Changes, hint: str) -> store_pixels.Image | None:
+        element = changes.attributes.get(store_pixels.PIXEL_DATA)
         if not isinstance(element, dict) or element.get("BulkDataURI") is None:
             return None
         parts = self._find(store_pixels.PIXEL_DATA, element["BulkDataURI"])
-        return store_pixels.image(
-            attributes, parts, hint, keep=self._keep, max_frame_bytes=self._settings.max_frame_bytes
-        )
+        return store_pixels.image(changes, parts, hint, keep=self._keep, max_frame_bytes=self._settings.max_frame_bytes)
 
     def _keep(self, data: bytes) -> Span:
         span = Span(self._staged, self._staged.size, len(data))
@@ -359,24 +358,15 @@ class Gathering:
         self._staged.write([data])
         return span
 
-    def _document(self, attributes: Attributes) -> None:
-        """Supply what an Encapsulated Document says of itself: type, SOP Class, and length without padding."""
-        element = attributes.get(_DOCUMENT)
-        if not isinstance(element, dict):
-            return
-        if element.get("BulkDataURI") is not None:
-            part = self._find(_DOCUMENT, element["BulkDataURI"])[0]
-            attributes[_DOCUMENT_LENGTH] = {"vr": "UL", "Value": [part.size]}
-            if not _text(attributes, _DOCUMENT_TYPE) and part.media_type is not None:
-                attributes[_DOCUMENT_TYPE] = {"vr": "LO", "Value": [part.media_type.name]}
-        if not _text(attributes, _CLASS):
-            document_class = _DOCUMENT_CLASSES.get(_text(attributes, _DOCUMENT_TYPE).lower())
-            if document_class is not None:
-                attributes[_CLASS] = {"vr": "UI", "Value": [document_class]}
+    def _document(self, changes: Changes) -> tuple[str, ...]:
+        element = changes.attributes.get(store_documents.DOCUMENT)
+        if not isinstance(element, dict) or element.get("BulkDataURI") is None:
+            return store_documents.inline(changes)
+        part = self._find(store_documents.DOCUMENT, element["BulkDataURI"])[0]
+        return store_documents.describe(changes, part)
 
 
-def _supply(attributes: Attributes, supplied: _Supplied) -> None:
-    """Supply UIDs that are missing and empty attributes of type 2."""
+def _supply_uids(attributes: Attributes, supplied: _Supplied) -> None:
     study = _text(attributes, _STUDY)
     if not study:
         study = supplied.study_instance_uid = supplied.study_instance_uid or _new_uid()
@@ -386,8 +376,25 @@ def _supply(attributes: Attributes, supplied: _Supplied) -> None:
         attributes[_SERIES] = {"vr": "UI", "Value": [series]}
     if not _text(attributes, _INSTANCE):
         attributes[_INSTANCE] = {"vr": "UI", "Value": [_new_uid()]}
-    for tag, vr in _TYPE_2.items():
-        attributes.setdefault(tag, {"vr": vr})
+
+
+def _supply_modules(changes: Changes, image: bool, supplied: _Supplied) -> None:
+    """Supply SOP Class and Instance Number, and what PS3.3 asks of objects of this SOP Class."""
+    attributes = changes.attributes
+    if image and not _text(attributes, _CLASS):
+        attributes[_CLASS] = {"vr": "UI", "Value": [store_pixels.sop_class(attributes)]}
+    sop_class_uid = _text(attributes, _CLASS)
+    series = _text(attributes, _SERIES)
+    supplied.instances[series] += 1
+    if sop_class_uid in made_objects.MADE:
+        changes.supply(_INSTANCE_NUMBER, "IS", supplied.instances[series])
+        if image:
+            store_pixels.number_pages(changes)
+    if sop_class_uid in made_objects.FRAME_OF_REFERENCE:
+        # Out of the SOP Instance UID, so that the same metadata sent again make the same data set
+        derived = uuid.uuid5(uuid.NAMESPACE_OID, _text(attributes, _INSTANCE))
+        changes.supply(_FRAME_OF_REFERENCE, "UI", f"2.25.{derived.int}")
+    made_objects.supply(attributes, sop_class_uid)
 
 
 def _hint(given: Attributes) -> str:

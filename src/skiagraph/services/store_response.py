@@ -23,6 +23,8 @@ class Stored:
     sop_class_uid: str
     warning: int | None = None
     comments: tuple[str, ...] = ()
+    original: Attributes | None = None
+    """Item of Original Attributes Sequence, where values were changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,8 @@ def _stored_item(result: Stored, base_url: str) -> Attributes:
     item["00081190"] = {"vr": "UR", "Value": [f"{base_url}/{result.path}"]}
     if result.warning is not None:
         item["00081196"] = {"vr": "US", "Value": [result.warning]}
+    if result.original is not None:
+        item["04000561"] = {"vr": "SQ", "Value": [result.original]}
     return item
 
 

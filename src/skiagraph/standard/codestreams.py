@@ -27,6 +27,8 @@ _METHODS: Final = {
     **dict.fromkeys(("50", "51", "55"), "ISO_10918_1"),
     "81": "ISO_14495_1",
     "91": "ISO_15444_1",
+    "111": "ISO_10918_1",  # it was a JPEG
+    "112": "ISO_18181_1",
     "203": "ISO_15444_15",
 }
 
@@ -46,6 +48,10 @@ class CodeStream:
     offset: int
     """Where the code stream begins: behind the boxes of a file format that DICOM does without."""
     length: int
+    colour_known: bool = True
+    """The stream says how its colours are coded; else it is what is usual, and who made it may know better."""
+    loss_known: bool = True
+    """The stream tells whether something was lost."""
 
     @property
     def lossy_method(self) -> str | None:
@@ -135,8 +141,12 @@ def _jpeg_frame(
     elif adobe == 0 or identifiers == b"RGB" or (marker in (0xC3, 0xF7) and not jfif and adobe is None):
         photometric = "RGB"
     else:
-        photometric = "YBR_FULL_422" if len(set(sampling)) > 1 else "YBR_FULL"
-    return CodeStream(_JPEG + syntax, rows, columns, samples, precision, False, photometric, 0, source.size)
+        # In a lossy stream subsampled or not: PS3.5 Table 8.2.1-1 has no other name for its colours
+        photometric = "YBR_FULL_422" if marker in _BY_FRAME_MARKER else "YBR_FULL"
+    known = samples == 1 or jfif or adobe is not None or identifiers == b"RGB" or len(set(sampling)) > 1
+    return CodeStream(
+        _JPEG + syntax, rows, columns, samples, precision, False, photometric, 0, source.size, colour_known=known
+    )
 
 
 def _check(rows: int, columns: int, samples: int, precision: int) -> None:
@@ -214,6 +224,7 @@ def _jpeg_2000_image(siz: bytes, cod: bytes, offset: int, length: int, colour: i
         photometric = "YBR_RCT" if reversible else "YBR_ICT"
     else:
         photometric = "YBR_FULL" if colour == 18 else "RGB"  # sYCC
+    known = samples == 1 or transformed or colour is not None
     return CodeStream(
-        _JPEG + syntax, rows, columns, samples, precision, bool(depth & 0x80), photometric, offset, length
+        _JPEG + syntax, rows, columns, samples, precision, bool(depth & 0x80), photometric, offset, length, known
     )

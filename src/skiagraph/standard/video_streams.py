@@ -5,6 +5,7 @@ Its Transfer Syntax by profile and level (PS3.5 §8.2.5 to §8.2.11), the size o
 
 from __future__ import annotations
 
+import re
 import struct
 from dataclasses import dataclass, replace
 from typing import Final
@@ -20,6 +21,11 @@ _SAMPLE_ENTRY: Final = 86
 _MOST_BOXES: Final = 10_000
 _SEARCHED: Final = 2**20
 _SEQUENCE_HEADER: Final = b"\0\0\1\xb3"
+_PICTURE: Final = re.compile(rb"\x00\x00\x01(?:\x00|\xb5[\x80-\x8f].(.))", re.DOTALL)
+"""A picture header, or the extension behind it that says whether it is a frame or a field (H.262 §6.2.3.1)."""
+_PICTURE_BYTES: Final = 7
+_FRAME_RATES: Final = {1: 24000 / 1001, 2: 24, 3: 25, 4: 30000 / 1001, 5: 30, 6: 50, 7: 60000 / 1001, 8: 60}
+"""Frames per second by frame_rate_code (H.262 Table 6-4)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +39,19 @@ class VideoStream:
     """None where the stream does not tell."""
     frame_time: float | None = None
     """Milliseconds from frame to frame, on average."""
+    bits: int = 8
+    """Of one sample."""
+
+    @property
+    def allocated(self) -> int:
+        """Bits that a sample takes when decoded."""
+        return 8 if self.bits == 8 else 16
+
+    @property
+    def lossy_method(self) -> str:
+        """Lossy Image Compression Method (0028,2114), PS3.3 C.7.6.1.1.5.2."""
+        number = int(self.transfer_syntax_uid.removeprefix(_VIDEO))
+        return "ISO_13818_2" if number < 102 else "ISO_14496_10" if number < 107 else "ISO_23008_2"
 
 
 def recognize(source: Source) -> VideoStream:
@@ -112,7 +131,8 @@ def _described(source: Source, at: int, end: int) -> VideoStream | None:
         if box[4:8] == b"avcC" and codec == "avc":
             return VideoStream(_avc(profile=box[9], level=box[11]), rows, columns, None)
         if box[4:8] == b"hvcC" and codec == "hevc":
-            return VideoStream(_hevc(profile=box[9] & 0x1F, level=box[20]), rows, columns, None)
+            profile = box[9] & 0x1F
+            return VideoStream(_hevc(profile, level=box[20]), rows, columns, None, bits=10 if profile == 2 else 8)
         at += length
     raise CannotUnderstand("The video track does not tell its profile (avcC, hvcC).")
 
@@ -143,4 +163,22 @@ def _mpeg_2(source: Source) -> VideoStream:
         raise CannotUnderstand("The MPEG video has no sequence header.")
     size = int.from_bytes(head[at + 4 : at + 7], "big")
     columns, rows = size >> 12, size & 0xFFF
-    return VideoStream(_VIDEO + ("100" if columns <= 720 and rows <= 576 else "101"), rows, columns, None)
+    rate = _FRAME_RATES.get(head[at + 7] & 0x0F)
+    uid = _VIDEO + ("100" if columns <= 720 and rows <= 576 else "101")
+    return VideoStream(uid, rows, columns, _pictures(source), None if rate is None else 1000 / rate)
+
+
+def _pictures(source: Source) -> int | None:
+    """Count the frames of an MPEG-2 stream: its pictures, two of which are one frame where they are fields."""
+    frames, fields, at = 0, 0, 0
+    while at < source.size:
+        chunk = source.read_at(at, _SEARCHED)
+        for match in _PICTURE.finditer(chunk):
+            if match.start() < len(chunk) - _PICTURE_BYTES or at + len(chunk) >= source.size:
+                structure = match[1]
+                frames += structure is None
+                fields += structure is not None and structure[0] & 3 in (1, 2)
+        at += max(1, len(chunk) - _PICTURE_BYTES)
+        if len(chunk) <= _PICTURE_BYTES:
+            break
+    return frames - fields // 2 or None

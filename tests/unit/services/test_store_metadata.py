@@ -55,10 +55,10 @@ def refers(uri: str, **more: Any) -> dict[str, Any]:
 def file_of(assembled: Assembled) -> bytes:
     if assembled.error is not None:
         raise assembled.error
-    assert assembled.pieces is not None
+    assert assembled.write is not None
     return b"".join(
         piece.source.read_at(piece.offset, piece.length) if isinstance(piece, Span) else piece
-        for piece in assembled.pieces
+        for piece in assembled.write("20260101")
     )
 
 
@@ -192,8 +192,8 @@ def test_bulk_data_are_not_held_in_memory(gathering: Gathering) -> None:
     describe(gathering, refers("x"))
     send(gathering, bytes(5_000_001), content_location="x")
     (assembled,) = gathering.assemble(None)
-    assert assembled.pieces is not None
-    pieces = list(assembled.pieces)
+    assert assembled.write is not None
+    pieces = list(assembled.write(""))
     assert sum(len(piece) for piece in pieces if isinstance(piece, bytes)) < 2000
     assert [piece.length for piece in pieces if isinstance(piece, Span)] == [5_000_001]
 

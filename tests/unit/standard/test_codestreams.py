@@ -38,7 +38,7 @@ def found(data: bytes) -> CodeStream:
     [
         pytest.param(saved(GREY, "JPEG"), "50", 1, 8, "MONOCHROME2", "ISO_10918_1", id="JPEG baseline"),
         pytest.param(saved(COLOUR, "JPEG"), "50", 3, 8, "YBR_FULL_422", "ISO_10918_1", id="JPEG subsampled"),
-        pytest.param(saved(COLOUR, "JPEG", subsampling=0), "50", 3, 8, "YBR_FULL", "ISO_10918_1", id="JPEG YCbCr"),
+        pytest.param(saved(COLOUR, "JPEG", subsampling=0), "50", 3, 8, "YBR_FULL_422", "ISO_10918_1", id="JPEG YCbCr"),
         pytest.param(saved(COLOUR, "JPEG", keep_rgb=True), "50", 3, 8, "RGB", "ISO_10918_1", id="JPEG RGB"),
         pytest.param(
             saved(COLOUR, "JPEG", icc_profile=bytes(200_000)),

@@ -52,7 +52,9 @@ def mp4(kind: bytes = b"avc1", *, profile: int = 100, level: int = 41, frames: i
     ],
 )
 def test_mp4(data: bytes, syntax: str) -> None:
-    assert recognize(BytesSource(data)) == VideoStream(f"1.2.840.10008.1.2.4.{syntax}", 240, 320, 12, 40.0)
+    assert recognize(BytesSource(data)) == VideoStream(
+        f"1.2.840.10008.1.2.4.{syntax}", 240, 320, 12, 40.0, bits=10 if syntax == "108" else 8
+    )
 
 
 @pytest.mark.parametrize(
@@ -97,13 +99,29 @@ def test_damaged_videos_are_read_or_refused(data: st.DataObject) -> None:
         pass
 
 
+@pytest.mark.parametrize(
+    ("pictures", "frames"),
+    [
+        pytest.param(b"\0\0\1\0abcd" * 7, 7, id="no extension, as in MPEG-1"),
+        pytest.param((b"\0\0\1\0abcd\0\0\1\xb5\x8f\xff\x03" + bytes(3)) * 7, 7, id="frames"),
+        pytest.param((b"\0\0\1\0ab\0\0\1\xb5\x8f\xff\1cd\0\0\1\0ab\0\0\1\xb5\x8f\xff\2cd") * 7, 7, id="fields"),
+        pytest.param((b"\0\0\1\0abcd" + b"x" * 99_991) * 70, 70, id="more than is read at once"),
+        pytest.param((b"\0\0\1\0abc" + b"x" * (2**20 - 9)) * 5, 5, id="across what is read at once"),
+        pytest.param(b"", None, id="none"),
+    ],
+)
+def test_frames_of_mpeg_2(pictures: bytes, frames: int | None) -> None:
+    stream = b"\0\0\1\xb3\x14\0\xf0\x15" + pictures
+    assert recognize(BytesSource(stream)) == VideoStream("1.2.840.10008.1.2.4.100", 240, 320, frames, 1000 / 30)
+
+
 @pytest.mark.shared_data
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
         ("video-h264-1280x720.mp4", VideoStream("1.2.840.10008.1.2.4.102", 720, 1280, 12, 40.0)),
         ("video-hevc-1280x720.mp4", VideoStream("1.2.840.10008.1.2.4.107", 720, 1280, 12, 40.0)),
-        ("video-mpeg2-720x576.m2v", VideoStream("1.2.840.10008.1.2.4.100", 576, 720, None)),
+        ("video-mpeg2-720x576.m2v", VideoStream("1.2.840.10008.1.2.4.100", 576, 720, 12, 40.0)),
     ],
 )
 def test_real_videos(shared_data: Path, name: str, expected: VideoStream) -> None:
