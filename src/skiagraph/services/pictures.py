@@ -23,6 +23,7 @@ from skiagraph.pixels.rendition import Rendition, Subject
 from skiagraph.services import plain, representation, stored_frames
 from skiagraph.services.archive import Archive
 from skiagraph.values import Attributes
+from skiagraph.wire.rendering_query import RenderingQuery
 
 VERSION = "1"
 """Goes up whenever the same request may give other bytes than before: part of every entity tag."""
@@ -38,6 +39,11 @@ _FRAME_MACROS = ("00289145", "00289132", "00189472", "00209113", "00289110", "00
 WHOLE_SLIDE = "1.2.840.10008.5.1.4.1.1.77.1.6"
 _TILES_AT_ONCE = 16
 _ENCAPSULATED_DOCUMENTS = "1.2.840.10008.5.1.4.1.1.104."
+
+
+def rendition_of(asked: RenderingQuery, media_type: str) -> Rendition:
+    """How frames are shown for a request. Raises BadRequest where the type can not hold the profile asked for."""
+    return Rendition(media_type, asked.window, asked.viewport, asked.quality, asked.annotation, asked.icc_profile)
 
 
 class Kind(enum.Enum):
@@ -146,18 +152,23 @@ async def _bulk(
     archive: Archive, instance: StoredInstance, description: Description, uris: list[str]
 ) -> dict[str, bytes]:
     found = {uri: description.bulk[uri] for uri in uris if uri in description.bulk}
-    if len(found) == len(uris):
-        return found
+    if len(found) < len(uris):
+        read = await bulk_values(archive, instance, [uri for uri in uris if uri not in found])
+        description.bulk.update((uri, data) for uri, data in read.items() if len(data) <= _KEPT_BULK)
+        found.update(read)
+    return found
+
+
+async def bulk_values(archive: Archive, instance: StoredInstance, uris: Sequence[str]) -> dict[str, bytes]:
+    """Read bulk data by BulkDataURI, as the metadata have it; what is longer than `LARGEST_BULK` is left out."""
+    found: dict[str, bytes] = {}
     table = await archive.index.bulkdata(instance)
     for uri in uris:
         entry = table.get(uri.removeprefix("bulkdata/"))
-        if uri in found or entry is None or entry.encapsulated or entry.length > LARGEST_BULK:
+        if entry is None or entry.encapsulated or entry.length > LARGEST_BULK:
             continue
         value = await plain.bulk(archive, instance, entry)
-        data = b"".join([bytes(chunk) async for chunk in plain.read(archive, instance, value)])
-        found[uri] = data
-        if len(data) <= _KEPT_BULK:
-            description.bulk[uri] = data
+        found[uri] = b"".join([bytes(chunk) async for chunk in plain.read(archive, instance, value)])
     return found
 
 

@@ -16,14 +16,14 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 
 from skiagraph.errors import NoAcceptableRepresentation
 from skiagraph.index.base import StoredInstance
 from skiagraph.pixels import picture, rendition
 from skiagraph.pixels.image import BadPixels
 from skiagraph.pixels.rendition import Rendition
-from skiagraph.services import documents, frames, pictures, reports, representation, stored_frames
+from skiagraph.services import documents, frames, pictures, presentation, reports, representation, stored_frames
 from skiagraph.services.archive import Archive
 from skiagraph.services.pictures import Kind
 from skiagraph.services.representation import Representation, Version
@@ -55,6 +55,7 @@ async def retrieve_frames(archive: Archive, request: Request) -> Response:
     asked = parse_rendered(request.query)
     numbers = frames.parse(request.parameters["frames"], archive.settings.max_frames_in_list)
     instance = await archive.index.locate(representation.resource(request))
+    presentation.refuse_frames(instance)
     if len(numbers) == 1:
         offers = rendered_offers(picture.MEDIA_TYPES, single=True)
     else:
@@ -78,11 +79,6 @@ def negotiate(archive: Archive, request: Request, offers: tuple[Offer, ...]) -> 
     """
     refuse_dicom(request.headers.get("accept"), query.accept(request.query))
     return representation.negotiate(archive, request, offers)
-
-
-def rendition_of(asked: RenderingQuery, media_type: str) -> Rendition:
-    """How frames are shown for a request. Raises BadRequest where the type can not hold the profile asked for."""
-    return Rendition(media_type, asked.window, asked.viewport, asked.quality, asked.annotation, asked.icc_profile)
 
 
 def version_of(instance: StoredInstance, choice: Choice, *details: object) -> Version:
@@ -120,6 +116,8 @@ async def _instance(archive: Archive, request: Request, instance: StoredInstance
         return await documents.retrieve(archive, request, instance)
     if reports.is_report(instance):
         return await reports.retrieve(archive, request, instance)
+    if presentation.is_state(instance):
+        return await presentation.retrieve(archive, request, instance, asked)
     _refuse_what_is_no_image(instance)
     slide = pictures.is_slide(instance)
     names = picture.MEDIA_TYPES if kind is Kind.SINGLE_FRAME or slide else _ANIMATED_FIRST
@@ -152,7 +150,7 @@ async def _frames(
     whole
         The target is the Instance and not a list of frames.
     """
-    wanted = rendition_of(asked, choice.offer.media_type)
+    wanted = pictures.rendition_of(asked, choice.offer.media_type)
     version = version_of(instance, choice, wanted, "all" if whole else request.parameters["frames"])
     unchanged = representation.not_modified(request, version)
     if unchanged is not None:
@@ -170,26 +168,10 @@ async def _frames(
         return pictures.encoded(archive, instance, numbers[0], wanted)
 
     if request.method == "HEAD":
-        return await representation.single(request, _lazily(one, wanted.media_type, location), version)
-    return await representation.single(request, made(await one(), choice.offer.content_type, location), version)
-
-
-def made(data: bytes, content_type: str, location: str) -> Representation:
-    """A picture that is ready to be sent."""
-
-    async def read(part: ByteRange | None) -> AsyncIterator[Chunk]:
-        yield data if part is None else data[part.offset : part.end]
-
-    return Representation(content_type, location, len(data), read)
-
-
-def _lazily(make: Callable[[], Awaitable[bytes]], content_type: str, location: str) -> Representation:
-    """A picture that is made when it is read, which it is not for HEAD."""
-
-    async def read(part: ByteRange | None) -> AsyncIterator[Chunk]:
-        yield await make()
-
-    return Representation(content_type, location, None, read)
+        return await representation.single(request, representation.lazily(one, wanted.media_type, location), version)
+    return await representation.single(
+        request, representation.made(await one(), choice.offer.content_type, location), version
+    )
 
 
 async def _parts(
@@ -206,9 +188,9 @@ async def _parts(
         location = url if instance.frames == 1 else f"{url}/frames/{number}"
         try:
             data = await pictures.encoded(archive, instance, number, wanted)
-            yield made(data, wanted.media_type, location)
+            yield representation.made(data, wanted.media_type, location)
         except BadPixels as error:
-            yield made(f"{error.message}\n".encode(), _DAMAGED, location)
+            yield representation.made(f"{error.message}\n".encode(), _DAMAGED, location)
 
 
 _DAMAGED = "text/plain; charset=utf-8"
@@ -255,7 +237,7 @@ async def _instances(archive: Archive, request: Request, path: ResourcePath, ask
         return unchanged
     image = for_instance(choice, _offers(_IMAGE))
     if image is not None:
-        rendition_of(asked, image.media_type)  # raises, if it does, before the status
+        pictures.rendition_of(asked, image.media_type)  # raises, if it does, before the status
     left_out = sum(count for kind, count in kinds.items() if for_instance(choice, _offers(kind)) is None)
     return await representation.multipart(
         request,
@@ -298,7 +280,7 @@ async def _of_all(
             if offer is None:
                 continue
             if kind == _IMAGE:
-                wanted = rendition_of(asked, offer.media_type)
+                wanted = pictures.rendition_of(asked, offer.media_type)
                 async for part in _parts(archive, instance, range(1, instance.frames + 1), wanted, url):
                     yield part
             elif kind == _REPORT:

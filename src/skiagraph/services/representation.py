@@ -8,7 +8,7 @@ taken for whole.
 from __future__ import annotations
 
 import zlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -48,7 +48,7 @@ class Representation:
 
     content_type: str
     location: str
-    """URL of the resource that it represents."""
+    """URL of the resource that it represents; "": it is none of this server's, such as what was de-identified."""
     length: int | None
     """Bytes, where known before they are made."""
     read: Callable[[ByteRange | None], AsyncIterator[Chunk]]
@@ -131,7 +131,9 @@ def not_modified(request: Request, version: Version) -> Response | None:
 
 async def single(request: Request, representation: Representation, version: Version) -> Response:
     """Answer with one representation as a single part, or with the range of it that was asked for."""
-    headers = [("content-type", representation.content_type), ("content-location", representation.location)]
+    headers = [("content-type", representation.content_type)]
+    if representation.location:
+        headers.append(("content-location", representation.location))
     headers += version.headers()
     headers += _precautions(representation.content_type)
     length = representation.length
@@ -197,6 +199,24 @@ async def multipart(
         headers.append(("warning", f"299 {request.base_url}: {warning}"))
     body = await body_of(request, _stream(boundary, before(first, parts)), length)
     return Response(status, headers, body, length)
+
+
+def made(data: bytes, content_type: str, location: str) -> Representation:
+    """What is ready to be sent."""
+
+    async def read(part: ByteRange | None) -> AsyncIterator[Chunk]:
+        yield data if part is None else data[part.offset : part.end]
+
+    return Representation(content_type, location, len(data), read)
+
+
+def lazily(make: Callable[[], Awaitable[bytes]], content_type: str, location: str) -> Representation:
+    """What is made when it is read, which it is not for HEAD."""
+
+    async def read(part: ByteRange | None) -> AsyncIterator[Chunk]:
+        yield await make()
+
+    return Representation(content_type, location, None, read)
 
 
 def measure(boundary: str, parts: Sequence[Representation]) -> int | None:
@@ -317,5 +337,5 @@ async def _stream(boundary: str, parts: AsyncIterator[Representation]) -> AsyncI
 
 def _header(boundary: str, part: Representation, *, first: bool) -> bytes:
     return multipart_writer.part_header(
-        boundary, part.content_type, length=part.length, location=part.location, first=first
+        boundary, part.content_type, length=part.length, location=part.location or None, first=first
     )

@@ -13,16 +13,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from skiagraph.errors import BadRequest, ResourceNotFound
+from skiagraph.errors import BadRequest, NoAcceptableRepresentation, ResourceNotFound
 from skiagraph.index.base import StoredInstance
 from skiagraph.pixels import elements, picture
 from skiagraph.pixels.image import BadPixels, ImageParams
 from skiagraph.pixels.mosaic import Mosaic, plan
 from skiagraph.pixels.rendition import Rendition
-from skiagraph.services import frames, icons, pictures, rendered, representation
+from skiagraph.services import frames, icons, pictures, presentation, rendered, representation
 from skiagraph.services.archive import Archive
 from skiagraph.services.icons import Icon
 from skiagraph.services.pictures import Description
+from skiagraph.services.presentation import Found
 from skiagraph.services.representation import Version
 from skiagraph.standard.rendering import Viewport
 from skiagraph.values import Attributes, Level, ResourcePath
@@ -49,7 +50,11 @@ async def retrieve(archive: Archive, request: Request) -> Response:
     if path.level is Level.INSTANCE:
         instance = await archive.index.locate(path)
         token, last_modified = representation.digest(instance), instance.stored_at
+        state = await _found(archive, instance)
+        if state is not None:
+            token = f"{token}-{state.token}"
     else:
+        state = None
         token, last_modified = await archive.index.version(path), None
     if numbers:
         frames.check(instance, numbers, offers)
@@ -64,9 +69,12 @@ async def retrieve(archive: Archive, request: Request) -> Response:
         if path.level is not Level.INSTANCE:
             instance = await _representative(archive, path)
         number = numbers[(len(numbers) - 1) // 2] if numbers else None
-        data = await _made(archive, instance, number, asked.viewport, choice)
+        if state is None:
+            data = await _made(archive, instance, number, asked.viewport, choice)
+        else:
+            data = await _presented(archive, state, asked.viewport, choice)
         archive.recent.put(version.etag, data)
-    made = rendered.made(data, choice.offer.content_type, representation.url(request, path))
+    made = representation.made(data, choice.offer.content_type, representation.url(request, path))
     return await representation.single(request, made, version)
 
 
@@ -85,6 +93,31 @@ async def _made(
             icon = Icon.IMAGE
     modality = modality or elements.text(await representation.attributes(archive, instance), "00080060")
     return await archive.workers.run(icons.encoded, icon, modality, icons.side(viewport), choice.offer.media_type)
+
+
+async def _found(archive: Archive, instance: StoredInstance) -> Found | None:
+    """A presentation state whose images are here; None of what is none."""
+    if presentation.is_state(instance):
+        try:
+            return await presentation.find(archive, instance)
+        except NoAcceptableRepresentation:
+            pass  # an icon has to do
+    return None
+
+
+async def _presented(archive: Archive, state: Found, viewport: Viewport | None, choice: Choice) -> bytes:
+    """The middle picture of a presentation state, without anything that is drawn or written on it."""
+    one = state.shown[presentation.middle(state)]
+    try:
+        description = await pictures.describe(archive, one.instance)
+        if not shows_patient(description.attributes):
+            columns, rows = await presentation.size(archive, state)
+            small = viewport or Viewport(min(DEFAULT_SIZE, columns), min(DEFAULT_SIZE, rows))
+            wanted = Rendition(choice.offer.media_type, viewport=small, overlays=False)
+            return await presentation.encoded(archive, state, one, wanted)
+    except BadPixels:
+        pass
+    return await _made(archive, state.instance, None, viewport, choice)
 
 
 async def _picture(

@@ -4,7 +4,7 @@ Request   GET /wado?requestType=WADO&studyUID=…&seriesUID=…&objectUID=… wi
 Behavior  The Instance is looked up by all three UIDs. ``application/dicom`` is Retrieve DICOM Instance (§9.4), a
           rendered type, and by default everything, Retrieve Rendered Instance (§9.5).
 Response  200 with one part; 400 for parameters that are wrong, a frame that is not there among them; 406; 501 for
-          `anonymize` and presentation states, which are not supported.
+          `anonymize`, which is not supported.
 
 Each request is another spelling of one of the Studies Service, and is answered by it once it is checked. What differs:
 a multi-frame image is image/jpeg by default, its middle frame. The Transfer Syntax of ``application/dicom`` is said in
@@ -16,11 +16,11 @@ from __future__ import annotations
 from dataclasses import replace
 from urllib.parse import quote
 
-from skiagraph.errors import BadRequest, NoAcceptableRepresentation, NotSupported
+from skiagraph.errors import BadRequest, NoAcceptableRepresentation, NotSupported, ResourceGone, ResourceNotFound
 from skiagraph.index.base import StoredInstance
 from skiagraph.pixels import picture
 from skiagraph.pixels.image import BadPixels
-from skiagraph.services import pictures, rendered, reports, retrieve
+from skiagraph.services import pictures, presentation, rendered, reports, representation, retrieve
 from skiagraph.services.archive import Archive
 from skiagraph.standard.media_types import DICOM
 from skiagraph.standard.transfer_syntaxes import DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN
@@ -28,7 +28,7 @@ from skiagraph.values import ResourcePath
 from skiagraph.wire.accept import choose, refuse_dicom, rendered_offers
 from skiagraph.wire.media_type import MediaRange, parse_ranges
 from skiagraph.wire.message import Request, Response
-from skiagraph.wire.rendering_query import RenderingQuery
+from skiagraph.wire.rendering_query import RenderingQuery, parse_rendered
 from skiagraph.wire.transaction import Transaction
 from skiagraph.wire.uri_image_query import rendered_query
 from skiagraph.wire.uri_query import ANY, UriQuery, check_dicom, dicom_ranges, parse_uri
@@ -93,10 +93,10 @@ def _restful(request: Request, path: ResourcePath, accept: str, frame: int | Non
 
 
 async def _rendered(archive: Archive, request: Request, asked: UriQuery) -> Response:
-    if asked.image.presentation is not None:
-        raise NotSupported("This server does not apply presentation states: 'presentationUID' is not supported.")
     instance = await archive.index.locate(asked.path)
     _check_image(instance, asked)
+    if asked.image.presentation is not None:
+        return await _presented(archive, request, asked, instance, *asked.image.presentation)
     if not pictures.is_image(instance):
         return await _no_image(archive, request, asked)
     offers = rendered_offers(picture.MEDIA_TYPES, single=True, multipart=False)
@@ -109,6 +109,26 @@ async def _rendered(archive: Archive, request: Request, asked: UriQuery) -> Resp
         size = shown.columns, shown.rows
     restful = _restful(request, asked.path, choice.offer.media_type, frame, rendered_query(asked.image, *size))
     return await (rendered.retrieve(archive, restful) if frame is None else rendered.retrieve_frames(archive, restful))
+
+
+async def _presented(
+    archive: Archive, request: Request, asked: UriQuery, image: StoredInstance, series_uid: str, uid: str
+) -> Response:
+    """The image as a presentation state of its Study shows it (§9.5.1.2.7); then region and size."""
+    offers = rendered_offers(picture.MEDIA_TYPES, single=True, multipart=False)
+    choice = choose(request.headers.get("accept"), asked.content_type, offers, strict=archive.settings.strict_accept)
+    try:
+        state = await archive.index.locate(ResourcePath(asked.path.study_instance_uid, series_uid, uid))
+    except (ResourceNotFound, ResourceGone) as error:
+        raise BadRequest("There is no such presentation state in the Study of the Instance.") from error
+    if not presentation.is_state(state):
+        raise BadRequest("The parameter 'presentationUID' names an Instance that is no presentation state.")
+    found = presentation.of_image(await presentation.find(archive, state), image)
+    size = (0, 0) if asked.image.region is None else await presentation.size(archive, found)
+    wanted = parse_rendered(rendered_query(asked.image, *size))
+    media_type, location = choice.offer.media_type, representation.url(request, asked.path)
+    response = await presentation.retrieve_one(archive, request, found, wanted, media_type, location)
+    return rendered.warned(request, response, wanted)
 
 
 def _check_image(instance: StoredInstance, asked: UriQuery) -> None:

@@ -236,7 +236,6 @@ def test_damaged_pixels_are_406_where_they_should_be_converted(given: Given) -> 
         pytest.param("rows=5&columns=5", id="9.5.1.2.4 size"),
         pytest.param("region=0,0,1,1", id="9.5.1.2.5 region"),
         pytest.param("imageQuality=50", id="9.5.1.2.3 imageQuality"),
-        pytest.param("presentationUID=1.2&presentationSeriesUID=1.3", id="9.5.1.2.7 presentation state"),
     ],
 )
 def test_parameters_of_images_with_dicom_are_400(given: Given, parameter: str) -> None:
@@ -526,7 +525,6 @@ def test_unknown_parameters_are_named(given: Given) -> None:
     [
         pytest.param(f"{DICOM}&anonymize=yes", id="9.4.1.2.1 anonymize"),
         pytest.param(f"{PNG}&anonymize=yes", id="9.4.1.2.1 anonymize of a rendering, where ignoring it would harm"),
-        pytest.param("presentationUID=1.2&presentationSeriesUID=1.3", id="9.5.1.2.7 presentation state"),
     ],
 )
 def test_what_is_not_supported_is_501(given: Given, query: str) -> None:

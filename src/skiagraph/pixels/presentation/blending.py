@@ -24,6 +24,8 @@ from skiagraph.values import Attributes
 MOST_SLICES = 64
 """Superimposed frames that one underlying frame may cut through."""
 
+_LARGEST = 1e6  # of the values of a matrix
+
 _NO_PLACE = (
     "The images that are blended can not be aligned: they lie in different Frames of Reference, or do not say where"
     " they lie, and no Spatial Registration in this archive relates them."
@@ -52,21 +54,28 @@ class Blend:
     opacity: float
 
 
-def matrix(attributes: Attributes, frame_of_reference: str) -> NDArray[np.float64] | None:
-    """What takes a Frame of Reference to that of a Spatial Registration (PS3.3 C.20.2); None when it is not in it."""
-    if frame_of_reference and elements.text(attributes, "00200052") == frame_of_reference:
-        whole: NDArray[np.float64] | None = np.eye(4)
-    else:
-        whole = None
-    for item in elements.items(attributes, "00700308"):
-        if elements.text(item, "00200052") != frame_of_reference:
+def relation(registration: Attributes, source: str, target: str) -> NDArray[np.float64] | None:
+    """The matrix (4, 4) from one Frame of Reference to another by a Spatial Registration; None when it has none."""
+    from_source, from_target = _matrix(registration, source), _matrix(registration, target)
+    if from_source is None or from_target is None:
+        return None
+    found: NDArray[np.float64] = np.linalg.inv(from_target) @ from_source
+    return found
+
+
+def _matrix(registration: Attributes, frame_of_reference: str) -> NDArray[np.float64] | None:
+    """What takes a Frame of Reference to that of the registration (PS3.3 C.20.2)."""
+    own = bool(frame_of_reference) and elements.text(registration, "00200052") == frame_of_reference
+    whole: NDArray[np.float64] | None = np.eye(4) if own else None
+    for item in elements.items(registration, "00700308"):
+        if not frame_of_reference or elements.text(item, "00200052") != frame_of_reference:
             continue
         found = np.eye(4)
         for step in elements.items(item, "00700309"):
             for entry in elements.items(step, "0070030A"):
-                values = elements.numbers(entry, "300600C6")
-                if len(values) == 16:
-                    found = np.array(values).reshape(4, 4) @ found
+                values = np.array(elements.numbers(entry, "300600C6"))
+                if len(values) == 16 and np.abs(values).max() < _LARGEST:
+                    found = values.reshape(4, 4) @ found
         if np.isfinite(found).all() and abs(np.linalg.det(found)) > 1e-9:
             whole = found
     return whole
@@ -104,7 +113,7 @@ def needed(plane: Plane, rows: int, columns: int, stack: Sequence[Plane]) -> lis
     return [int(number) for number in in_order[first : last + 1]]
 
 
-def align(underlying: Plane | None, stack: Sequence[Plane | None], counts: tuple[int, int], same_size: bool) -> bool:
+def align(underlying: Plane | None, stack: Sequence[Plane | None], counts: tuple[int, int], *, same_size: bool) -> bool:
     """Whether frames are aligned by their places (True), or one to one in their order (False).
 
     Raises

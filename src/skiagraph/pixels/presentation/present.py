@@ -56,7 +56,8 @@ def encoded(frame: bytes, target: Target, wanted: Rendition) -> bytes:
 def drawn(frame: bytes, target: Target, wanted: Rendition) -> tuple[NDArray[np.uint8], bytes | None]:
     """Show a frame; return the picture and the ICC profile to embed. Raises as `encoded`."""
     subject = target.subject
-    placement = placed(target, wanted)  # before any work: what can not be is an error, however large the image
+    # Before any work: what can not be is an error, however large the image
+    placement = placed(target.state, target.sop_instance_uid, subject.frame, subject.image, wanted)
     cells, described = decode.cells(frame, subject.transfer_syntax_uid, subject.image)
     pixels, described = samples.values(cells, described)
     shown = _base(pixels, described, target)
@@ -67,18 +68,15 @@ def drawn(frame: bytes, target: Target, wanted: Rendition) -> tuple[NDArray[np.u
     return _finished(shown, target, wanted)
 
 
-def placed(target: Target, wanted: Rendition) -> Placement:
-    """Where the image comes to lie in the picture. Raises as `viewport.fit`."""
-    image, subject = target.subject.image, target.subject
-    area = target.state.area(target.sop_instance_uid, subject.frame, image.columns, image.rows)
-    return displayed_area.place(area, target.state.orientation, wanted.viewport)
+def placed(state: State, sop_instance_uid: str, frame: int, image: ImageParams, wanted: Rendition) -> Placement:
+    """Where a frame comes to lie in the picture. Raises as `viewport.fit`."""
+    area = state.area(sop_instance_uid, frame, image.columns, image.rows)
+    return displayed_area.place(area, state.orientation, wanted.viewport)
 
 
-def unscaled(target: Target) -> tuple[int, int]:
+def unscaled(state: State, sop_instance_uid: str, frame: int, image: ImageParams) -> tuple[int, int]:
     """Width and height of the picture when the request says nothing of them."""
-    image, subject = target.subject.image, target.subject
-    area = target.state.area(target.sop_instance_uid, subject.frame, image.columns, image.rows)
-    return displayed_area.unscaled(area, target.state.orientation)
+    return displayed_area.unscaled(state.area(sop_instance_uid, frame, image.columns, image.rows), state.orientation)
 
 
 def _base(pixels: NDArray[Any], described: ImageParams, target: Target) -> NDArray[np.uint8]:

@@ -13,6 +13,7 @@ from typing import Final
 from skiagraph.pixels import elements, icc, lut, overlay, shutter, window
 from skiagraph.pixels.appearance import Modality
 from skiagraph.pixels.elements import Bulk
+from skiagraph.pixels.image import BadPixels
 from skiagraph.pixels.lut import Lut
 from skiagraph.pixels.presentation import graphics, references
 from skiagraph.pixels.presentation.displayed_area import DisplayedArea, Orientation, whole
@@ -123,8 +124,8 @@ def _uris(attributes: Attributes, depth: int) -> Iterator[str]:
                 yield from _uris(item, depth - 1)
 
 
-def read(attributes: Attributes, bulk: Bulk) -> State | None:
-    """Read a presentation state; None when it is of none of the `KINDS`.
+def read(attributes: Attributes, bulk: Bulk) -> State:
+    """Read a presentation state.
 
     Parameters
     ----------
@@ -134,11 +135,11 @@ def read(attributes: Attributes, bulk: Bulk) -> State | None:
     Raises
     ------
     BadPixels
-        There are more graphics in it than this server draws.
+        It is of none of the `KINDS`, or there are more graphics in it than this server draws.
     """
     kind = KINDS.get(elements.text(attributes, "00080016"))
     if kind is None:
-        return None
+        raise BadPixels("The Instance is no presentation state of a kind that is applied.")
     images, superimposed = _image_set(attributes, bulk), None
     if kind is Kind.BLENDING:
         sets = {elements.text(item, "00700405"): item for item in elements.items(attributes, "00700402")}
