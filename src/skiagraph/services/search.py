@@ -11,27 +11,24 @@ from __future__ import annotations
 
 import asyncio
 import posixpath
-from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Any, cast
-from urllib.parse import quote
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import orjson
 
 from skiagraph.index.base import Found, Match
+from skiagraph.services import matches
 from skiagraph.services.archive import Archive
-from skiagraph.services.metadata import WORTH_COMPRESSING, Base, accepts_gzip, gzipped
+from skiagraph.services.metadata import Base, accepts_gzip
 from skiagraph.standard import native_xml
-from skiagraph.standard.matching import Search
 from skiagraph.standard.media_types import DICOM_JSON, DICOM_XML, JSON, RELATED
 from skiagraph.values import Level
 from skiagraph.wire import accept, multipart_writer, query, search_query
-from skiagraph.wire.message import Chunk, Request, Response
+from skiagraph.wire.message import Request, Response
 from skiagraph.wire.transaction import Transaction
 
 # In JSON text this can only be a member: quotes within strings are escaped.
 _URI = b'"BulkDataURI":"'
-
-_URL_SAFE = "%!$&'()*+,;=:@/?~"  # in a URL that clients sent, percent-encoded as far as they saw fit
 
 
 async def search_studies(archive: Archive, request: Request) -> Response:
@@ -72,8 +69,10 @@ async def search(archive: Archive, request: Request, level: Level) -> Response:
     base = _bulk_base(request, relative=settings.relative_urls)
     response = await _present(found, request.base_url, base, choice, empty=settings.empty_search)
     if accepts_gzip(request.headers.get("accept-encoding", "")):
-        await _compress(response)
-    response.headers += _headers(request, asked, found)
+        await matches.compress(response)
+    response.headers += matches.headers(
+        request, asked.warnings, remaining=found.remaining, total=found.total, empty=found.empty
+    )
     return response
 
 
@@ -81,66 +80,14 @@ async def search(archive: Archive, request: Request, level: Level) -> Response:
 
 
 async def _present(found: Found, base_url: str, base: Base, choice: accept.Choice, *, empty: str) -> Response:
-    content_type = choice.content_type
-    if choice.multipart:
-        boundary = multipart_writer.new_boundary()
-        content_type = multipart_writer.content_type(DICOM_XML, boundary)
     if found.empty:
-        # There is no multipart without parts
-        if choice.multipart or empty == "204":
-            return Response(204)
-        return Response(200, [("content-type", content_type)], b"[]", 2)
-    encode = _multipart(boundary, base_url, base) if choice.multipart else _json(base_url, base)
-    first = await _next(found.matches)
-    second = await _next(found.matches)
-    if second is None:
-        body = await encode(first or (), True) + await encode((), False)
-        return Response(200, [("content-type", content_type)], body, len(body))
-    return Response(200, [("content-type", content_type)], _stream(found.matches, encode, first or (), second))
-
-
-async def _compress(response: Response) -> None:
-    """Replace the body of an answer by the same in gzip, but for a short one."""
-    if isinstance(response.body, bytes):
-        if len(response.body) < WORTH_COMPRESSING:
-            return
-        response.body = b"".join([chunk async for chunk in gzipped(_whole(response.body))])
-        response.length = len(response.body)
-    elif response.body is not None:
-        response.body = gzipped(cast("AsyncIterator[bytes]", response.body))
-    else:
-        return
-    response.headers.append(("content-encoding", "gzip"))
-
-
-async def _whole(body: bytes) -> AsyncIterator[bytes]:
-    yield body
-
-
-_Encode = Callable[[Sequence[Match], bool], Any]
-"""Encodes some matches, told whether they are the first; no matches that are not the first: the end."""
-
-
-async def _stream(
-    matches: AsyncIterator[Sequence[Match]], encode: _Encode, first: Sequence[Match], second: Sequence[Match]
-) -> AsyncIterator[Chunk]:
-    try:
-        yield await encode(first, True)
-        yield await encode(second, False)
-        async for some in matches:
-            if some:
-                yield await encode(some, False)
-        yield await encode((), False)
-    finally:
-        if hasattr(matches, "aclose"):
-            await matches.aclose()
-
-
-async def _next(matches: AsyncIterator[Sequence[Match]]) -> Sequence[Match] | None:
-    async for some in matches:
-        if some:
-            return some
-    return None
+        return matches.nothing(choice.content_type, multipart=choice.multipart, empty=empty)
+    opened = await matches.Opened.of(found.matches)
+    if not choice.multipart:
+        return await matches.respond(opened, choice.content_type, _json(base_url, base))
+    boundary = multipart_writer.new_boundary()
+    content_type = multipart_writer.content_type(DICOM_XML, boundary)
+    return await matches.respond(opened, content_type, _multipart(boundary, base_url, base))
 
 
 def _bulk_base(request: Request, *, relative: bool) -> Base:
@@ -151,7 +98,7 @@ def _bulk_base(request: Request, *, relative: bool) -> Base:
     return lambda instance: posixpath.relpath(f"/{instance}", folder)
 
 
-def _json(base_url: str, base: Base) -> _Encode:
+def _json(base_url: str, base: Base) -> matches.Encode[Match]:
     head = b'"00081190":{"vr":"UR","Value":["' + orjson.dumps(base_url + "/")[1:-1]
 
     def one(match: Match) -> bytes:
@@ -160,21 +107,21 @@ def _json(base_url: str, base: Base) -> _Encode:
     def with_uris(match: Match) -> bytes:
         return one(match).replace(_URI, b"%b%b/" % (_URI, base(match.path).encode()))
 
-    async def encode(matches: Sequence[Match], first: bool) -> bytes:
-        if not matches and not first:
+    async def encode(some: Sequence[Match], first: bool) -> bytes:
+        if not some and not first:
             return b"]"
-        objects = b",".join(map(one, matches))
+        objects = b",".join(map(one, some))
         if _URI in objects:
-            objects = b",".join(map(with_uris, matches))
+            objects = b",".join(map(with_uris, some))
         return (b"[" if first else b",") + objects
 
     return encode
 
 
-def _multipart(boundary: str, base_url: str, base: Base) -> _Encode:
-    def parts(matches: Sequence[Match], first: bool) -> bytes:
+def _multipart(boundary: str, base_url: str, base: Base) -> matches.Encode[Match]:
+    def parts(some: Sequence[Match], first: bool) -> bytes:
         pieces: list[bytes] = []
-        for match in matches:
+        for match in some:
             attributes = orjson.loads(b'%b"00081190":0%b' % (match.before, match.after))
             attributes["00081190"] = {"vr": "UR", "Value": [f"{base_url}/{match.path}"]}
             document = native_xml.to_xml(attributes, bulk_base=base(match.path))
@@ -184,34 +131,12 @@ def _multipart(boundary: str, base_url: str, base: Base) -> _Encode:
             )
         return b"".join(pieces)
 
-    async def encode(matches: Sequence[Match], first: bool) -> bytes:
-        if not matches and not first:
+    async def encode(some: Sequence[Match], first: bool) -> bytes:
+        if not some and not first:
             return multipart_writer.closing(boundary)
-        return await asyncio.to_thread(parts, matches, first)
+        return await asyncio.to_thread(parts, some, first)
 
     return encode
-
-
-def _headers(request: Request, asked: Search, found: Found) -> list[tuple[str, str]]:
-    headers = [("vary", "Accept, Accept-Encoding"), ("cache-control", "private, no-cache")]
-    if found.total is not None:
-        headers.append(("x-total-count", str(found.total)))
-    warnings = list(asked.warnings)
-    if found.remaining > 0:
-        warnings.insert(0, f"There are {found.remaining} additional results that can be requested")
-        if not found.empty and found.total is not None:
-            headers.append(("link", f'<{_page(request, found.total - found.remaining)}>; rel="next"'))
-    base = quote(request.base_url, safe=_URL_SAFE + "[]")
-    return headers + [("warning", f"299 {base}: {sentence}") for sentence in warnings]
-
-
-def _page(request: Request, offset: int) -> str:
-    """The URL of the same search from an offset on."""
-    rest = [pair for pair in request.query.split("&") if pair and pair.partition("=")[0] != "offset"]
-    path = quote(request.base_url + request.path, safe=_URL_SAFE + "[]")
-    return (
-        f"{path}?{quote('&'.join([*rest, f'offset={offset}']), safe=_URL_SAFE, encoding='latin-1', errors='replace')}"
-    )
 
 
 def _row(name: str, template: str, handler: Callable[[Archive, Request], Any]) -> Transaction:

@@ -104,8 +104,14 @@ def metadata_offers(*, single: bool) -> tuple[Offer, ...]:
     return _METADATA_ONE if single else _METADATA
 
 
+def record_offers() -> tuple[Offer, ...]:
+    """Workitems, commitments and procedure steps, one or many (Tables 11.1.3-1, 13.1.3-1, §8.7.3.2)."""
+    return _RECORDS
+
+
 _METADATA = (Offer(DICOM_JSON), Offer(JSON), Offer(DICOM_XML, multipart=True))
 _METADATA_ONE = (*_METADATA, Offer(DICOM_XML))
+_RECORDS = (*_METADATA_ONE, Offer(DICOM_JSON, multipart=True))
 _STORE_RESPONSE = (Offer(DICOM_JSON), Offer(JSON), Offer(DICOM_XML), Offer(DICOM_XML, multipart=True))
 
 

@@ -28,6 +28,8 @@ class RecordQuery:
     conditions: tuple[Condition, ...] = ()
     include: tuple[Path, ...] = ()
     """Attributes to return beyond the table of the service: match keys and includefield."""
+    include_private: tuple[tuple[str, Path], ...] = ()
+    """Private ones: creator, and path with block 10."""
     include_all: bool = False
     limit: int | None = None
     offset: int = 0
@@ -62,7 +64,7 @@ def parse(
     grammar = search_grammar.grammar(query)
     search_grammar.limit_fields(len(grammar.include), max_conditions)
     creators = search_grammar.creators(grammar.rest)
-    returned: dict[Path, None] = {}
+    returned: dict[Path, search_grammar.Attribute] = {}
     options, root, seen = grammar.options, search_grammar.Node(), set[Path]()
     for parameter in grammar.rest:
         attribute = search_grammar.resolve(parameter.name, creators, warnings)
@@ -82,13 +84,13 @@ def parse(
         elif attribute.vr in _BINARY_VRS and not key.universal:
             warnings.ignored(attribute.name, "binary values are not matched")
         else:
-            returned[attribute.path] = None
+            returned[attribute.path] = attribute
             if not key.universal:
                 search_grammar.place(root, attribute, key)
     for name in grammar.include:
         attribute = None if name == "all" else search_grammar.resolve(name, creators, warnings)
         if attribute is not None and not any(tag in secret for tag in attribute.path):
-            returned[attribute.path] = None
+            returned[attribute.path] = attribute
     search_grammar.limit_fields(len(returned), max_conditions)
     conditions = tuple(search_grammar.conditions(root, options))
     number = search_grammar.count(conditions)
@@ -98,7 +100,17 @@ def parse(
     if max_results is not None:
         limit = max_results if limit is None else min(limit, max_results)
     return RecordQuery(
-        conditions, tuple(returned), "all" in grammar.include, limit, grammar.offset, warnings.sentences()
+        conditions,
+        tuple(path for path, attribute in returned.items() if attribute.creator is None),
+        tuple(
+            (attribute.creator, tuple(map(search_grammar.block_10, path)))
+            for path, attribute in returned.items()
+            if attribute.creator is not None
+        ),
+        "all" in grammar.include,
+        limit,
+        grammar.offset,
+        warnings.sentences(),
     )
 
 
