@@ -55,7 +55,11 @@ _SERIES: Final[Mapping[str, Supplied]] = {
 }
 """Type 2 of the Patient, General Study, General Series and General Equipment Modules (C.7.1 to C.7.5)."""
 
-_IMAGE: Final[Mapping[str, Supplied]] = {"00200020": ("CS", None), "00200060": ("CS", None)}
+_LATERALITY: Final = "00200060"
+_WHERE: Final = ("00082218", "00180015", "00200062")
+"""Attributes that say which part of the body it is: then Laterality is there only with a value."""
+
+_IMAGE: Final[Mapping[str, Supplied]] = {"00200020": ("CS", None), _LATERALITY: ("CS", None)}
 # WSD, made on a workstation: what is true of all that comes as a file
 _CAPTURE: Final[Mapping[str, Supplied]] = {"00080064": ("CS", "WSD")}
 # Nobody has looked at the pixels: whoever passes them on shall not think that there are no names in them
@@ -128,8 +132,10 @@ def supply(attributes: Attributes, sop_class_uid: str) -> None:
     """Add what is missing; an attribute that is there stays, with value or without."""
     made = MADE.get(sop_class_uid)
     if made is not None:
-        _add(attributes, made.attributes)
-        _add(attributes, {"00080060": ("CS", made.modality)})
+        supplied = {"00080060": ("CS", made.modality), **made.attributes}
+        if any(tag in attributes for tag in _WHERE):
+            supplied.pop(_LATERALITY, None)
+        _add(attributes, supplied)
     _add(attributes, _SERIES)
 
 
