@@ -22,6 +22,7 @@ from typing import Any
 
 from prometheus_client import values
 
+from skiagraph.blobs import secret
 from skiagraph.blobs.file import FileBlobStore
 from skiagraph.bus.local import LocalBus
 from skiagraph.errors import ArchiveError
@@ -106,6 +107,7 @@ def open_archive(settings: Settings) -> Archive:
         bus,
         Journal(index, bus),
         Workers(settings.pixel_threads, settings.pixel_bytes),
+        functools.cache(functools.partial(secret.load, settings.data / "anonymization.key")),
     )
 
 

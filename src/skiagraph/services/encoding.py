@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import struct
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -20,6 +20,7 @@ from skiagraph.pixels import transcode
 from skiagraph.services import conversion, plain, representation
 from skiagraph.services.archive import Archive
 from skiagraph.services.conversion import Frame
+from skiagraph.services.deidentified import Deidentified
 from skiagraph.services.representation import Damaged, Representation
 from skiagraph.standard import explicit_writer, file_meta, transfer_syntaxes
 from skiagraph.standard.explicit_le import Edits, Gap, Piece, Plan, Span, convert
@@ -43,8 +44,19 @@ def is_as_stored(instance: StoredInstance, offer: Offer) -> bool:
     return instance.has_preamble and offer.transfer_syntax_uid == instance.transfer_syntax_uid
 
 
-async def encode(archive: Archive, instance: StoredInstance, offer: Offer, location: str) -> Representation:
+async def encode(
+    archive: Archive,
+    instance: StoredInstance,
+    offer: Offer,
+    location: str,
+    deidentified: Deidentified | None = None,
+) -> Representation:
     """One Instance as a PS3.10 file in the Transfer Syntax of the offer.
+
+    Parameters
+    ----------
+    deidentified
+        It is to be sent without what identifies the patient.
 
     Raises
     ------
@@ -53,10 +65,10 @@ async def encode(archive: Archive, instance: StoredInstance, offer: Offer, locat
     NoAcceptableRepresentation
         They can not be converted.
     """
-    if is_as_stored(instance, offer):
+    if deidentified is None and is_as_stored(instance, offer):
         return as_it_is(archive, instance, offer, location)
     try:
-        return await _encoded(archive, instance, offer, location)
+        return await _encoded(archive, instance, offer, location, deidentified)
     except ResourceNotFound as error:
         raise Damaged(error.message) from error
 
@@ -120,17 +132,25 @@ class _DataSet:
         return self.plan.length + (0 if self.gap is None else self.gap.length or 0)
 
 
-async def _encoded(archive: Archive, instance: StoredInstance, offer: Offer, location: str) -> Representation:
+async def _encoded(
+    archive: Archive, instance: StoredInstance, offer: Offer, location: str, deidentified: Deidentified | None
+) -> Representation:
     uid = offer.transfer_syntax_uid or instance.transfer_syntax_uid
-    data_set = await _data_set(archive, instance, uid)
-    prefix = bytes(await archive.blobs.read_bytes(instance.key, ByteRange(0, instance.dataset_offset)))
+    data_set = await _data_set(archive, instance, uid, deidentified)
+    sop_instance_uid = data_set.sop_instance_uid or instance.path.sop_instance_uid or ""
+    received: Mapping[int, bytes] = {}
+    if deidentified is not None:  # application entities and private information are left behind, too
+        sop_instance_uid = deidentified.deidentifier.pseudonyms.uid(sop_instance_uid)
+    else:
+        prefix = bytes(await archive.blobs.read_bytes(instance.key, ByteRange(0, instance.dataset_offset)))
+        received = file_meta.read(prefix)
     meta = file_meta.write(
-        file_meta.read(prefix),
+        received,
         transfer_syntax_uid=uid,
         sop_class_uid=instance.sop_class_uid,
-        sop_instance_uid=data_set.sop_instance_uid or instance.path.sop_instance_uid or "",
+        sop_instance_uid=sop_instance_uid,
     )
-    deflate = transfer_syntaxes.get(uid).deflated and uid != instance.transfer_syntax_uid
+    deflate = transfer_syntaxes.get(uid).deflated and (uid != instance.transfer_syntax_uid or deidentified is not None)
     if deflate or data_set.length is None:
 
         async def read(_: ByteRange | None) -> AsyncIterator[Chunk]:
@@ -148,11 +168,16 @@ async def _encoded(archive: Archive, instance: StoredInstance, offer: Offer, loc
     )
 
 
-async def _data_set(archive: Archive, instance: StoredInstance, uid: str) -> _DataSet:
+async def _data_set(
+    archive: Archive, instance: StoredInstance, uid: str, deidentified: Deidentified | None
+) -> _DataSet:
     stored = transfer_syntaxes.get(instance.transfer_syntax_uid)
     target = transfer_syntaxes.get(uid)
     if uid != stored.uid and instance.pixel_tag and (stored.encapsulated or target.encapsulated):
-        return await _with_other_pixels(archive, instance, EXPLICIT_VR_LITTLE_ENDIAN if target.deflated else uid)
+        target_uid = EXPLICIT_VR_LITTLE_ENDIAN if target.deflated else uid
+        return await _with_other_pixels(archive, instance, target_uid, deidentified)
+    if deidentified is not None:
+        return await _without_identity(archive, instance, deidentified)
     if stored.deflated and uid != stored.uid:
         return _DataSet(None)
     if uid == stored.uid or not (stored.implicit_vr or stored.big_endian):
@@ -161,12 +186,16 @@ async def _data_set(archive: Archive, instance: StoredInstance, uid: str) -> _Da
     return _DataSet(await asyncio.to_thread(_plan, archive, instance, None))
 
 
-def _plan(archive: Archive, instance: StoredInstance, edits: Edits | None) -> Plan:
+def _plan(
+    archive: Archive, instance: StoredInstance, edits: Edits | None, deidentified: Deidentified | None = None
+) -> Plan:
     opened = archive.blobs.open(instance.key)
     try:
         source: Source = opened
         if transfer_syntaxes.get(instance.transfer_syntax_uid).deflated:
             source = InflatedSource(opened, instance.dataset_offset, archive.settings.max_inflated_bytes)
+        if deidentified is not None:
+            return deidentified.convert(source, instance, edits or Edits())
         return convert(source, instance.dataset_offset, instance.transfer_syntax_uid, edits)
     except (CannotUnderstand, OutOfResources) as error:
         raise NoAcceptableRepresentation(
@@ -185,6 +214,15 @@ async def _carry_out(
             yield chunk
         return
     at = 0
+    if transfer_syntaxes.get(instance.transfer_syntax_uid).deflated:
+        async for chunk in _inflated_once(archive, instance, data_set):
+            found = chunk if part is None else representation.cut(chunk, at, part)
+            at += len(chunk)
+            if len(found):
+                yield found
+            if part is not None and at >= part.end:
+                return
+        return
     for piece in data_set.plan.pieces:
         length = _length(piece, data_set)
         if part is None:
@@ -200,6 +238,34 @@ async def _carry_out(
             continue
         async for chunk in _read(archive, instance, piece, data_set, wanted):
             yield chunk
+
+
+async def _inflated_once(archive: Archive, instance: StoredInstance, data_set: _DataSet) -> AsyncIterator[Chunk]:
+    """The same from a deflated data set: its spans ascend, so that it is inflated once and not for each of them."""
+    assert data_set.plan is not None
+    chunks = plain.inflated(archive, instance, None)
+    at, held = instance.dataset_offset, memoryview(b"")
+    try:
+        for piece in data_set.plan.pieces:
+            if isinstance(piece, bytes):
+                yield piece
+            elif isinstance(piece, Gap):
+                async for chunk in _read(archive, instance, piece, data_set, None):
+                    yield chunk
+            else:
+                while at < piece.offset + piece.length:
+                    if not held:
+                        held = memoryview(await anext(chunks))
+                    skip = max(0, min(piece.offset - at, len(held)))
+                    wanted = held[skip : max(skip, piece.offset + piece.length - at)]
+                    at += skip + len(wanted)
+                    held = held[skip + len(wanted) :]
+                    if wanted:
+                        yield wanted
+    except StopAsyncIteration as error:
+        raise Damaged(f"The deflated data set of {instance.path} ends too early.") from error
+    finally:
+        await representation.close(chunks)
 
 
 def _length(piece: Piece, data_set: _DataSet) -> int | None:
@@ -234,7 +300,9 @@ async def _deflated(archive: Archive, chunks: AsyncIterator[Chunk]) -> AsyncIter
 # With other pixel data
 
 
-async def _with_other_pixels(archive: Archive, instance: StoredInstance, uid: str) -> _DataSet:
+async def _with_other_pixels(
+    archive: Archive, instance: StoredInstance, uid: str, deidentified: Deidentified | None
+) -> _DataSet:
     """The data set in Explicit VR Little Endian with its pixel data converted to a Transfer Syntax.
 
     Raises
@@ -253,17 +321,48 @@ async def _with_other_pixels(archive: Archive, instance: StoredInstance, uid: st
         ratio=first.image.frame_bytes / max(1, len(first.data)),
     )
     elements = dict.fromkeys(_OFFSET_TABLES, b"") | explicit_writer.elements(changed)
-    delimiter = _LAST_ITEM if instance.encapsulated else b""
-    behind = instance.pixel_offset + instance.pixel_length + len(delimiter)
-    edits = Edits(elements, (int(instance.pixel_tag, 16), behind))
-    plan = await asyncio.to_thread(_plan, archive, instance, edits)
-    if sum(isinstance(piece, Gap) for piece in plan.pieces) != 1:
-        raise NoAcceptableRepresentation(f"The pixel data of {instance.path} is not where it should be.")
+    plan = await _plan_with_gap(archive, instance, elements, deidentified)
     if transfer_syntaxes.get(uid).encapsulated:
         gap = _encapsulated(archive, instance, uid, first)
     else:
         gap = await _native(archive, instance, uid, first)
     return _DataSet(plan, gap, (changed.get("00080018") or {}).get("Value", [None])[0])
+
+
+async def _plan_with_gap(
+    archive: Archive, instance: StoredInstance, elements: Mapping[int, bytes], deidentified: Deidentified | None
+) -> Plan:
+    """The data set with a gap where its pixel data is."""
+    delimiter = _LAST_ITEM if instance.encapsulated else b""
+    behind = instance.pixel_offset + instance.pixel_length + len(delimiter)
+    edits = Edits(elements, (int(instance.pixel_tag, 16), behind))
+    plan = await asyncio.to_thread(_plan, archive, instance, edits, deidentified)
+    if sum(isinstance(piece, Gap) for piece in plan.pieces) != 1:
+        raise NoAcceptableRepresentation(f"The pixel data of {instance.path} is not where it should be.")
+    return plan
+
+
+async def _without_identity(archive: Archive, instance: StoredInstance, deidentified: Deidentified) -> _DataSet:
+    """The data set with its pixel data as it is stored, in Explicit VR Little Endian."""
+    if not instance.encapsulated:
+        return _DataSet(await asyncio.to_thread(_plan, archive, instance, None, deidentified))
+    head = explicit_writer.header(int(instance.pixel_tag, 16), "OB", _UNDEFINED)
+    stored = ByteRange(instance.pixel_offset, instance.pixel_length)
+
+    async def read(part: ByteRange | None) -> AsyncIterator[Chunk]:
+        part = part or ByteRange(0, length)
+        if chunk := representation.cut(head, 0, part):
+            yield chunk
+        start, end = max(part.offset - len(head), 0), min(part.end - len(head), stored.length)
+        if start < end:
+            async for piece in plain.stored(archive, instance, ByteRange(stored.offset + start, end - start)):
+                yield piece
+        if chunk := representation.cut(_LAST_ITEM, len(head) + stored.length, part):
+            yield chunk
+
+    length = len(head) + stored.length + len(_LAST_ITEM)
+    plan = await _plan_with_gap(archive, instance, {}, deidentified)
+    return _DataSet(plan, Representation("", "", length, read))
 
 
 def _encapsulated(archive: Archive, instance: StoredInstance, uid: str, first: Frame) -> Representation:

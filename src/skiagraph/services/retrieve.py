@@ -8,13 +8,15 @@ Response  200 with multipart/related of application/dicom, or application/dicom 
           the bulkdata (Table 10.4.4-1); as application/zip, an extension: the files in an archive. Among several
           Instances, one whose pixels turn out to be damaged when they should be converted goes out as it is stored,
           and its part says so.
+
+``anonymize=yes``, the parameter of the URI Service, is taken here too, as an extension (`deidentified`).
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import orjson
@@ -23,7 +25,7 @@ import structlog
 from skiagraph.errors import NoAcceptableRepresentation
 from skiagraph.index.base import StoredInstance
 from skiagraph.pixels.image import BadPixels
-from skiagraph.services import bulkdata, conversion, encoding, representation, zipped
+from skiagraph.services import bulkdata, conversion, deidentified, encoding, representation, zipped
 from skiagraph.services.archive import Archive
 from skiagraph.services.conversion import Conversions
 from skiagraph.services.representation import Representation, Version
@@ -31,7 +33,7 @@ from skiagraph.services.zipped import File
 from skiagraph.standard import media_types
 from skiagraph.standard.media_types import DICOM, ZIP
 from skiagraph.values import Level, ResourcePath
-from skiagraph.wire import multipart_writer
+from skiagraph.wire import multipart_writer, query
 from skiagraph.wire.accept import (
     Choice,
     Offer,
@@ -59,21 +61,28 @@ HELD = 10_000
 async def retrieve(archive: Archive, request: Request) -> Response:
     """GET a Study, a Series or an Instance."""
     path = representation.resource(request)
+    anonymize = query.anonymize(request.query)
     if path.level is Level.INSTANCE:
-        return await _retrieve_instance(archive, request, path)
-    return await _retrieve_instances(archive, request, path)
+        response = await _retrieve_instance(archive, request, path, anonymize)
+    else:
+        response = await _retrieve_instances(archive, request, path, anonymize)
+    if anonymize:  # what was sent is not to be found where it was asked for
+        response.headers[:] = [field for field in response.headers if field[0] != "content-location"]
+    return response
 
 
-async def _retrieve_instance(archive: Archive, request: Request, path: ResourcePath) -> Response:
+async def _retrieve_instance(archive: Archive, request: Request, path: ResourcePath, anonymize: bool) -> Response:
     instance = await archive.index.locate(path)
     uid = instance.transfer_syntax_uid
-    offers = _offers((uid, conversion.possible(instance)), single=True)
+    offers = _offers((uid, conversion.possible(instance)), single=True, files_only=anonymize)
     choice = representation.negotiate(archive, request, offers)
     if choice.offer.media_type in _FILES and conversion.in_doubt(choice.offer):
-        offers = _offers((uid, await conversion.certain(archive, instance)), single=True)
+        offers = _offers((uid, await conversion.certain(archive, instance)), single=True, files_only=anonymize)
         choice = representation.negotiate(archive, request, offers)
     if choice.offer.media_type not in _FILES:
         return await bulkdata.everything(archive, request, path)
+    if anonymize:
+        return await _retrieve_deidentified(archive, request, instance, choice)
     version = representation.version_of(instance, choice.offer)
     unchanged = representation.not_modified(request, version)
     if unchanged is not None:
@@ -95,16 +104,44 @@ async def _retrieve_instance(archive: Archive, request: Request, path: ResourceP
     return await representation.single(request, encoded, version)
 
 
-async def _retrieve_instances(archive: Archive, request: Request, path: ResourcePath) -> Response:
-    survey = await _survey(archive, path, certain=False)
+async def _retrieve_deidentified(
+    archive: Archive, request: Request, instance: StoredInstance, choice: Choice
+) -> Response:
+    found = await deidentified.deidentify(archive, instance)
+    version = replace(
+        representation.version_of(instance, choice.offer, deidentified.detail(found.path)), last_modified=None
+    )
+    response = representation.not_modified(request, version)
+    if response is None:
+        encoded = await encoding.encode(archive, instance, choice.offer, "", found)
+        if choice.offer.media_type == ZIP:
+            file = File(found.named(instance), encoded)
+            response = await zipped.respond(
+                request, found.path, representation.iterate([file]), version, length=zipped.measure(found.path, [file])
+            )
+        elif choice.multipart:
+            response = await representation.multipart(request, [encoded], version)
+        else:
+            response = await representation.single(request, encoded, version)
+    if found.caution is not None:
+        response.headers.append(("warning", f"299 {request.base_url}: {found.caution}"))
+    return response
+
+
+async def _retrieve_instances(archive: Archive, request: Request, path: ResourcePath, anonymize: bool) -> Response:
+    survey = await _survey(archive, path, certain=anonymize, anonymize=anonymize)
+    if survey.refused and not survey.kinds:
+        raise deidentified.CanNotBeDeidentified("None of the Instances can be de-identified; each one says why.")
     offers, choice, chosen = _negotiate(archive, request, survey)
-    if choice.offer.media_type in _FILES and any(map(conversion.in_doubt, chosen.values())):
-        survey = await _survey(archive, path, certain=True)
+    if choice.offer.media_type in _FILES and not survey.certain and any(map(conversion.in_doubt, chosen.values())):
+        survey = await _survey(archive, path, certain=True, anonymize=False)
         offers, choice, chosen = _negotiate(archive, request, survey)
     if choice.offer.media_type not in _FILES:
         return await bulkdata.everything(archive, request, path)
+    named = deidentified.renamed(archive, path) if anonymize else path
     version = Version(
-        entity_tag(f"{survey.version}-{_variant(request)}", weak=True),  # each answer has a boundary of its own
+        # each answer has a boundary of its own
+        entity_tag(f"{survey.version}-{_variant(request, named)}", weak=True),
     )
     unchanged = representation.not_modified(request, version)
     if unchanged is not None:
@@ -115,15 +152,20 @@ async def _retrieve_instances(archive: Archive, request: Request, path: Resource
         raise NoAcceptableRepresentation(
             "None of the Instances can be sent in an acceptable Transfer Syntax.", details=tuple(map(str, offers))
         )
-    status, warning = 200, None
+    warnings = []
     if acceptable < total:
-        status = 206
-        warning = f"{total - acceptable} of {total} instances can not be sent in an acceptable transfer syntax"
+        warnings.append(f"{total - acceptable} of {total} instances can not be sent in an acceptable transfer syntax")
+    if survey.refused:
+        warnings.append(f"{survey.refused} of {survey.refused + total} instances can not be de-identified")
+    status = 206 if warnings else 200
+    if survey.cautions:
+        warnings.append(f"pixels were not cleaned: text or faces may be in {survey.cautions} of the instances")
+    warning = "; ".join(warnings) or None
     files = _files(archive, path, survey, chosen, request.base_url)
     known = _unchanged(survey, chosen, request.base_url)
     if choice.offer.media_type == ZIP:
         length = None if known is None else zipped.measure(path, known)
-        return await zipped.respond(request, path, files, version, status=status, length=length, warning=warning)
+        return await zipped.respond(request, named, files, version, status=status, length=length, warning=warning)
     boundary = multipart_writer.new_boundary()
     return await representation.multipart(
         request,
@@ -150,59 +192,77 @@ class _Survey:
     held: list[tuple[StoredInstance, Kind]]
     """All of them; empty when there are too many to hold."""
     version: str
+    anonymize: bool
+    """They are to be sent de-identified."""
+    refused: int
+    """How many can not be, which are not among the others."""
+    cautions: int
+    """Of how many, once they are, one has to know that their pixels were not cleaned."""
 
 
-async def _survey(archive: Archive, path: ResourcePath, *, certain: bool) -> _Survey:
+async def _survey(archive: Archive, path: ResourcePath, *, certain: bool, anonymize: bool) -> _Survey:
     version = await archive.index.version(path)
     kinds: Counter[Kind] = Counter()
     held: list[tuple[StoredInstance, Kind]] = []
-    async for instance, kind in _instances(archive, path, certain=certain):
+    outcomes: Counter[deidentified.Outcome] = Counter()
+    async for instance, kind, outcome in _instances(archive, path, certain=certain, anonymize=anonymize):
+        outcomes[outcome] += 1
+        if outcome is deidentified.Outcome.REFUSED:
+            continue
         kinds[kind] += 1
         if kinds.total() <= HELD:
             held.append((instance, kind))
         else:
             held.clear()
-    return _Survey(kinds, certain, held, version)
+    refused, cautions = outcomes[deidentified.Outcome.REFUSED], outcomes[deidentified.Outcome.CAUTION]
+    return _Survey(kinds, certain, held, version, anonymize, refused, cautions)
 
 
 async def _instances(
-    archive: Archive, path: ResourcePath, *, certain: bool
-) -> AsyncIterator[tuple[StoredInstance, Kind]]:
+    archive: Archive, path: ResourcePath, *, certain: bool, anonymize: bool
+) -> AsyncIterator[tuple[StoredInstance, Kind, deidentified.Outcome]]:
+    outcome = deidentified.Outcome.FINE
     if certain:
         async for documents in await archive.index.documents(path):
             for instance, document in documents:
-                conversions = conversion.convertible(archive, instance, orjson.loads(document))
-                yield instance, (instance.transfer_syntax_uid, conversions)
+                attributes = orjson.loads(document)
+                conversions = conversion.convertible(archive, instance, attributes)
+                if anonymize:
+                    outcome = deidentified.outcome(instance, attributes)
+                yield instance, (instance.transfer_syntax_uid, conversions), outcome
         return
     async for chunk in await archive.index.instances(path):
         for instance in chunk:
-            yield instance, (instance.transfer_syntax_uid, conversion.possible(instance))
+            yield instance, (instance.transfer_syntax_uid, conversion.possible(instance)), outcome
 
 
 # What can be made of it
 
 
-def _offers(kind: Kind, *, single: bool = False) -> tuple[Offer, ...]:
+def _offers(kind: Kind, *, single: bool = False, files_only: bool = False) -> tuple[Offer, ...]:
     uid, conversions = kind
-    return (*instance_offers((uid,), conversion.giving(conversions), single=single), *bulkdata_offers(None))
+    files = instance_offers((uid,), conversion.giving(conversions), single=single)
+    return files if files_only else (*files, *bulkdata_offers(None))
 
 
 def _negotiate(
     archive: Archive, request: Request, survey: _Survey
 ) -> tuple[tuple[Offer, ...], Choice, dict[Kind, Offer | None]]:
     """What there is to choose from, the choice, and what it comes to for each kind."""
-    by_kind = {kind: _offers(kind) for kind in survey.kinds}
+    by_kind = {kind: _offers(kind, files_only=survey.anonymize) for kind in survey.kinds}
     offers = tuple(dict.fromkeys(offer for offered in by_kind.values() for offer in offered))
     choice = representation.negotiate(archive, request, offers)
     return offers, choice, {kind: for_instance(choice, offered) for kind, offered in by_kind.items()}
 
 
-def _variant(request: Request) -> str:
-    return representation.variant(request.headers.get("accept", ""), request.query)
+def _variant(request: Request, named: ResourcePath) -> str:
+    return representation.variant(request.headers.get("accept", ""), request.query, deidentified.detail(named))
 
 
 def _unchanged(survey: _Survey, chosen: dict[Kind, Offer | None], base_url: str) -> list[File] | None:
     """What is going to be sent, to be measured; None unless all of it goes out as it is stored."""
+    if survey.anonymize:
+        return None
     files = []
     for instance, kind in survey.held:
         offer = chosen[kind]
@@ -216,13 +276,23 @@ def _unchanged(survey: _Survey, chosen: dict[Kind, Offer | None], base_url: str)
 async def _files(
     archive: Archive, path: ResourcePath, survey: _Survey, chosen: dict[Kind, Offer | None], base_url: str
 ) -> AsyncIterator[File]:
-    instances = (
-        representation.iterate(survey.held) if survey.held else _instances(archive, path, certain=survey.certain)
-    )
+    instances = representation.iterate(survey.held) if survey.held else _again(archive, path, survey)
     async for instance, kind in instances:
         offer = chosen.get(kind)
-        if offer is not None:
+        if offer is None:
+            continue
+        if survey.anonymize:
+            found = await deidentified.deidentify(archive, instance)
+            yield File(found.named(instance), await _encode(archive, instance, offer, "", found))
+        else:
             yield File(instance, await _encode(archive, instance, offer, f"{base_url}/{instance.path}"))
+
+
+async def _again(archive: Archive, path: ResourcePath, survey: _Survey) -> AsyncIterator[tuple[StoredInstance, Kind]]:
+    instances = _instances(archive, path, certain=survey.certain, anonymize=survey.anonymize)
+    async for instance, kind, outcome in instances:
+        if outcome is not deidentified.Outcome.REFUSED:
+            yield instance, kind
 
 
 async def _parts(files: AsyncIterator[File]) -> AsyncIterator[Representation]:
@@ -233,15 +303,21 @@ async def _parts(files: AsyncIterator[File]) -> AsyncIterator[Representation]:
         await representation.close(files)
 
 
-async def _encode(archive: Archive, instance: StoredInstance, offer: Offer, location: str) -> Representation:
+async def _encode(
+    archive: Archive,
+    instance: StoredInstance,
+    offer: Offer,
+    location: str,
+    found: deidentified.Deidentified | None = None,
+) -> Representation:
     try:
-        return await encoding.encode(archive, instance, offer, location)
+        return await encoding.encode(archive, instance, offer, location, found)
     except NoAcceptableRepresentation as error:
         stored = instance.transfer_syntax_uid
         if stored in media_types.NEVER_SENT or not instance.has_preamble:
             raise
         log.warning("sent as stored", sop_instance_uid=instance.path.sop_instance_uid, reason=error.message)
-        return encoding.as_it_is(archive, instance, Offer(DICOM, offer.multipart, stored, True), location)
+        return await encoding.encode(archive, instance, Offer(DICOM, offer.multipart, stored, True), location, found)
 
 
 _STATUSES = frozenset({200, 206, 304, 400, 404, 406, 410, 412, 413, 416})

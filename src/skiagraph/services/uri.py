@@ -16,11 +16,11 @@ from __future__ import annotations
 from dataclasses import replace
 from urllib.parse import quote
 
-from skiagraph.errors import BadRequest, NoAcceptableRepresentation, NotSupported, ResourceGone, ResourceNotFound
+from skiagraph.errors import BadRequest, NoAcceptableRepresentation, ResourceGone, ResourceNotFound
 from skiagraph.index.base import StoredInstance
 from skiagraph.pixels import picture
 from skiagraph.pixels.image import BadPixels
-from skiagraph.services import pictures, presentation, rendered, reports, representation, retrieve
+from skiagraph.services import deidentified, pictures, presentation, rendered, reports, representation, retrieve
 from skiagraph.services.archive import Archive
 from skiagraph.standard.media_types import DICOM
 from skiagraph.standard.transfer_syntaxes import DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN
@@ -45,8 +45,10 @@ async def retrieve_by_uri(archive: Archive, request: Request) -> Response:
     dicom = dicom_ranges(asked, header)
     if dicom:
         check_dicom(asked)
-    if asked.anonymize:  # of a rendering too: what can be read in the pixels would stay
-        raise NotSupported("This server does not anonymize: 'anonymize' is not supported.")
+    if asked.anonymize and not dicom:
+        raise BadRequest(
+            "The parameter 'anonymize' is for DICOM Instances (§9.4): contentType=application/dicom is needed with it."
+        )
     response = await (_dicom(archive, request, asked, dicom) if dicom else _rendered(archive, request, asked))
     return rendered.warned(request, response, RenderingQuery(unknown=asked.unknown))
 
@@ -62,7 +64,10 @@ async def _dicom(archive: Archive, request: Request, asked: UriQuery, ranges: tu
     else:
         accept = ", ".join(f"{entry.media_type}; q={entry.q:.3f}" for entry in ranges)
     try:
-        return await retrieve.retrieve(archive, _restful(request, asked.path, accept))
+        query = "anonymize=yes" if asked.anonymize else ""
+        return await retrieve.retrieve(archive, _restful(request, asked.path, accept, query=query))
+    except deidentified.CanNotBeDeidentified:
+        raise
     except NoAcceptableRepresentation as error:
         if not error.details:
             raise

@@ -24,6 +24,9 @@ from skiagraph.standard.transfer_syntaxes import EXPLICIT_VR_BIG_ENDIAN, IMPLICI
 SHORT = 4096
 """Values up to this many bytes are copied into the plan; longer ones are spans of the source."""
 
+LONGEST_JUDGED = 2**20
+"""Values up to this many bytes can be looked at by a judge."""
+
 WORDS: Final = {
     **dict.fromkeys(("US", "SS", "OW", "AT"), 2),
     **dict.fromkeys(("UL", "SL", "FL", "OF", "OL"), 4),
@@ -61,6 +64,12 @@ class Gap:
 
 Piece: TypeAlias = bytes | Span | Gap
 
+Judge: TypeAlias = Callable[[int, str, bool, Callable[[], bytes]], bytes | None]
+"""Says what becomes of an element: tag, VR, whether it stands in the data set itself, value → None: it stays, and a
+Sequence is gone through; else the whole encoded element in its place, b"" for none.
+
+The value is as encoded, in little endian order; b"" where it is longer than `LONGEST_JUDGED`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Edits:
@@ -70,6 +79,9 @@ class Edits:
     """Whole encoded elements that replace those of the same tag, or stand where it belongs; b"" removes."""
     pixel_data: tuple[int, int] | None = None
     """Tag of the top-level pixel data that a `Gap` takes the place of, and the offset behind it in the source."""
+    judge: Callable[[], Judge] | None = None
+    """Gives, for each time that the data set is gone through, the one to ask for every element at any depth but what
+    `elements` and `pixel_data` are about and Group Lengths."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +177,7 @@ class _Walk:
     ) -> None:
         self._source = source
         self._edits = edits
+        self._judge = edits.judge() if edits.judge is not None else None
         self._pending = sorted(tag for tag, element in edits.elements.items() if element)[::-1]
         self._top = 0
         self.encapsulated: set[int] = set()
@@ -290,6 +303,8 @@ class _Walk:
             if tag in self._edits.elements:
                 self._leave_out(data_set, tag, vr, length, end)
                 return
+        if self._judge is not None and element and self._judged(data_set, tag, vr, length, end):
+            return
         if length == _UNDEFINED:
             self._undefined(data_set, tag, vr)
             return
@@ -303,16 +318,46 @@ class _Walk:
 
     def _leave_out(self, data_set: _Open, tag: int, vr: str, length: int, end: int) -> None:
         """Walk over a top-level element without a trace of it."""
+        self._skip(data_set, tag, vr, length, end)
+        self._insert(tag + 1)
+
+    def _skip(self, data_set: _Open, tag: int, vr: str, length: int, end: int) -> None:
         if length != _UNDEFINED:
             self._at += min(length, end - self._at)
-            self._insert(tag + 1)
             return
         inner = _Walk(self._source, self._at, Edits(), explicit=data_set.explicit, big=data_set.big)
         inner._undefined(data_set, tag, vr)
         while len(inner._open) > 1:
             inner.step()
         self._at = inner._at
-        self._insert(tag + 1)
+
+    def _judged(self, data_set: _Open, tag: int, vr: str, length: int, end: int) -> bool:
+        """Whether the element is done with: replaced, left out, or a Sequence that its VR did not show."""
+        assert self._judge is not None
+        there = length if length == _UNDEFINED else min(length, end - self._at)
+
+        def value() -> bytes:
+            if there > LONGEST_JUDGED:
+                return b""
+            return swapped(self._bytes(self._at, there), WORDS.get(vr, 1) if data_set.big else 1)
+
+        verdict = self._judge(tag, vr, len(self._open) == 1, value)
+        if verdict is None:
+            if there in (0, _UNDEFINED):
+                return False
+            if vr == "SQ" and not self._holds_items(data_set, there):
+                verdict = b""  # nobody could tell what is in it
+            elif vr == "UN" and dictionary.vr_of(tag) == "SQ":
+                # Somebody who did not know the tag made UN of it: its Items are as in Implicit VR Little Endian
+                if self._bytes(self._at, 4) == b"\xfe\xff\x00\xe0":
+                    self._open_sequence(data_set, tag, there, explicit=False, big=False)
+                    return True
+                verdict = b""
+            else:
+                return False
+        self._skip(data_set, tag, vr, length, end)
+        self._emit(verdict)
+        return True
 
     def _vr_and_length(self, data_set: _Open, header: bytes, group: int, element: int) -> tuple[str, int, int]:
         """Return VR, length of the value and length of the element's header."""

@@ -49,6 +49,22 @@ def accept(query: str) -> str | None:
     return ", ".join(values) or None
 
 
+def anonymize(query: str) -> bool:
+    """Whether the ``anonymize`` parameter asks for de-identified Instances: that of the URI Service (§9.4.1.2.1).
+
+    Raises
+    ------
+    BadRequest
+        It is given twice, or is not ``yes``; or as `parse_query`.
+    """
+    if "anonymize" not in query and "%" not in query:
+        return False
+    given = [values for name, values in parse_query(query) if name == "anonymize"]
+    if given not in ([], [["yes"]]):
+        raise BadRequest("The parameter 'anonymize' has to be 'yes', once, or left out.")
+    return bool(given)
+
+
 def _decode(text: str, where: str) -> str:
     if "%" in text:
         if _BAD_PERCENT.search(text):

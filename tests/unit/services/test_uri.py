@@ -27,7 +27,6 @@ from dicom_files import ct, part10, uid
 from skiagraph.errors import (
     BadRequest,
     NoAcceptableRepresentation,
-    NotSupported,
     PreconditionFailed,
     RangeNotSatisfiable,
     ResourceGone,
@@ -232,7 +231,7 @@ def test_damaged_pixels_are_406_where_they_should_be_converted(given: Given) -> 
     [
         pytest.param("windowCenter=1&windowWidth=2", id="9.5.1.2.6 window"),
         pytest.param("frameNumber=1", id="9.5.1.2.1 frameNumber"),
-        pytest.param("frameNumber=1&anonymize=yes", id="400 before 501"),
+        pytest.param("frameNumber=1&anonymize=yes", id="anonymize beside"),
         pytest.param("rows=5&columns=5", id="9.5.1.2.4 size"),
         pytest.param("region=0,0,1,1", id="9.5.1.2.5 region"),
         pytest.param("imageQuality=50", id="9.5.1.2.3 imageQuality"),
@@ -517,27 +516,15 @@ def test_unknown_parameters_are_named(given: Given) -> None:
         assert "warning" not in ask(given, instance, f"{query}&charset=x").headers
 
 
-# What is not supported
-
-
-@pytest.mark.parametrize(
-    "query",
-    [
-        pytest.param(f"{DICOM}&anonymize=yes", id="9.4.1.2.1 anonymize"),
-        pytest.param(f"{PNG}&anonymize=yes", id="9.4.1.2.1 anonymize of a rendering, where ignoring it would harm"),
-    ],
-)
-def test_what_is_not_supported_is_501(given: Given, query: str) -> None:
-    (instance,) = given.store(image())
-    answer = ask(given, instance, query)
-    assert isinstance(answer.error, NotSupported)
-    assert answer.status == 501
+# What is wrong
 
 
 @pytest.mark.parametrize(
     "query",
     [
         pytest.param("anonymize=no", id="9.4.2.3 anonymize"),
+        pytest.param(f"{PNG}&anonymize=yes", id="9.4.1.2.1 anonymize of a rendering, where ignoring it would harm"),
+        pytest.param("anonymize=yes", id="9.4.1.2.1 anonymize of what is rendered by default"),
         pytest.param("windowCenter=1", id="9.5.1.2.6 half a window"),
         pytest.param("region=0,0,2,2", id="9.5.1.2.5 region"),
         pytest.param("rows=0", id="9.5.1.2.4.1 rows"),
