@@ -120,8 +120,8 @@ class FileOpened:
         return os.pread(self._fd, length, offset)
 
     async def read(self, offset: int, length: int) -> bytes:
-        """Read without holding up the event loop: at once what is in memory, in a thread what is on the disk."""
-        if length and self._in_memory(offset) and self._in_memory(offset + length - 1):
+        """Read without holding up the event loop: at once what is in memory, elsewhere what is on the disk or long."""
+        if 0 < length <= CHUNK and self._in_memory(offset) and self._in_memory(offset + length - 1):
             data = os.pread(self._fd, length, offset)
             if len(data) == length:
                 return data

@@ -19,8 +19,8 @@ from skiagraph.values import Attributes
 SHARED, PER_FRAME = "52009229", "52009230"
 LABEL_MAP_SEGMENTATION = "1.2.840.10008.5.1.4.1.1.66.7"
 
-_TABLES = frozenset({"00283006", *(f"002812{row}{number}" for row in "02" for number in "123")})
-_HOLDERS = frozenset({"00283000", "00283010", "00289132", "00289145", SHARED})
+_TABLES = ("00283006", *(f"002812{row}{number}" for row in "02" for number in "123"))
+_HOLDERS = ("00283000", "00283010", "00289132", "00289145", SHARED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +64,10 @@ def bulk_uris(attributes: Attributes, frame: int) -> list[str]:
 
 
 def _collect(attributes: Attributes, found: list[str], depth: int) -> None:
-    for tag, element in attributes.items():
-        if tag in _TABLES:
-            if "BulkDataURI" in element:
-                found.append(element["BulkDataURI"])
-        elif tag in _HOLDERS and depth:
-            for item in elements.items(attributes, tag):
-                _collect(item, found, depth - 1)
+    found += [attributes[tag]["BulkDataURI"] for tag in _TABLES if "BulkDataURI" in attributes.get(tag, {})]
+    for tag in _HOLDERS if depth else ():
+        for item in elements.items(attributes, tag):
+            _collect(item, found, depth - 1)
 
 
 def functional_groups(attributes: Attributes, frame: int) -> tuple[Attributes, ...]:

@@ -14,6 +14,10 @@ from skiagraph.standard.rendering import Viewport
 LARGEST_PICTURE = 2**26
 """Most pixels of a rendered picture: 64 Mi."""
 
+_REDUCING_GAP = 2.0
+"""A picture that shrinks by twice as much and more is first reduced by the mean of whole squares of pixels, to no less
+than twice the result, so that fine grids do not turn into coarse ones."""
+
 
 class Fit(NamedTuple):
     """What of an image is shown, and at which size."""
@@ -105,9 +109,8 @@ def scaled(
 
     image = Image.fromarray(np.ascontiguousarray(picture))
     shrinks = (box[2] - box[0]) >= width and (box[3] - box[1]) >= height
-    # Lanczos keeps detail when it shrinks, and rings when it enlarges
-    method = Image.Resampling.LANCZOS if shrinks else Image.Resampling.BICUBIC
-    return np.asarray(image.resize((width, height), method, box, reducing_gap=3.0 if shrinks else None))
+    gap = _REDUCING_GAP if shrinks else None
+    return np.asarray(image.resize((width, height), Image.Resampling.BICUBIC, box, reducing_gap=gap))
 
 
 def _rounded(length: float, most: int) -> int:

@@ -57,6 +57,15 @@ def read(
     return _chained(archive, instance, ranges)
 
 
+async def read_bytes(archive: Archive, instance: StoredInstance, value: Value, part: ByteRange) -> bytes:
+    """All of a part of a value, in one piece; raises like `read`."""
+    if value.word == 1 and not transfer_syntaxes.get(instance.transfer_syntax_uid).deflated:
+        ranges = list(_cut(value.ranges, part))
+        if len(ranges) == 1:
+            return bytes(await archive.blobs.read_bytes(instance.key, ranges[0]))
+    return b"".join([bytes(chunk) async for chunk in read(archive, instance, value, part)])
+
+
 def stored(archive: Archive, instance: StoredInstance, span: ByteRange) -> AsyncIterator[Chunk]:
     """Stream bytes of the plain stream in the byte order in which they are stored."""
     if transfer_syntaxes.get(instance.transfer_syntax_uid).deflated:

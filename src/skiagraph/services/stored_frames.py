@@ -31,12 +31,8 @@ async def represent(
     if not instance.encapsulated:
         return await _native(archive, instance, numbers, offer, url)
     values = await plain.without_items(archive, instance, await archive.index.frame_spans(instance, numbers))
-    # Encapsulated Uncompressed: a frame of odd length is padded in its Fragment
-    most = -(-instance.frame_bits // 8) or None
     return [
-        _representation(
-            archive, instance, value, ByteRange(0, min(value.length, most or value.length)), offer, location
-        )
+        _representation(archive, instance, value, _unpadded(instance, value), offer, location)
         for value, location in zip(values, _locations(url, numbers), strict=True)
     ]
 
@@ -127,11 +123,29 @@ async def read(archive: Archive, instance: StoredInstance, number: int) -> bytes
     BadPixels
         It is longer than a frame could be that is decoded (`max_frame_bytes`), however badly it was compressed.
     """
-    (part,) = await represent(archive, instance, [number], _NOTHING, "")
-    most = 2 * archive.settings.max_frame_bytes
-    if part.length is not None and part.length > most:
-        raise BadPixels(f"Frame {number} has {part.length} bytes; up to {most} are taken for one.")
-    return b"".join([bytes(chunk) async for chunk in part.read(None)])
+    bits, most = instance.frame_bits, 2 * archive.settings.max_frame_bytes
+    if not instance.encapsulated and bits % 8:
+        (part,) = await represent(archive, instance, [number], _NOTHING, "")
+        _check_length(part.length or 0, number, most)
+        return b"".join([bytes(chunk) async for chunk in part.read(None)])
+    if instance.encapsulated:
+        (value,) = await plain.without_items(archive, instance, await archive.index.frame_spans(instance, [number]))
+        span = _unpadded(instance, value)
+    else:
+        value, span = await plain.pixels(archive, instance), ByteRange((number - 1) * bits // 8, bits // 8)
+    _check_length(span.length, number, most)
+    return await plain.read_bytes(archive, instance, value, span)
+
+
+def _unpadded(instance: StoredInstance, value: plain.Value) -> ByteRange:
+    """An encapsulated frame: of Encapsulated Uncompressed, those of odd length are padded in their Fragment."""
+    most = -(-instance.frame_bits // 8) or value.length
+    return ByteRange(0, min(value.length, most))
+
+
+def _check_length(length: int, number: int, most: int) -> None:
+    if length > most:
+        raise BadPixels(f"Frame {number} has {length} bytes; up to {most} are taken for one.")
 
 
 async def every(archive: Archive, instance: StoredInstance) -> AsyncIterator[bytes]:
