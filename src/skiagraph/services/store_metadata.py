@@ -290,6 +290,7 @@ class Gathering:
             _supply_uids(attributes, supplied)
             warnings = self._document(changes)
             image = self._image(changes, _hint(given))
+            warnings += image.warnings if image else ()
             _supply_modules(changes, image is not None, supplied)
             encoded = self._encode(changes, image)
         except Exception as error:
@@ -337,13 +338,24 @@ class Gathering:
                 )
         return parts
 
+    def _find_one(self, tag: str, uri: Any) -> Part:
+        """Return the part of a value that can not be several: frames alone can."""
+        first, *others = self._find(tag, uri)
+        if any(not _same(first, other) for other in others):
+            raise CannotUnderstand(
+                f"({tag[:4]},{tag[4:]}) refers to bulk data that the request has {len(others) + 1} times, and not the"
+                " same: parts with one Content-Location are frames of Pixel Data.",
+                details=(tag,),
+            )
+        return first
+
     def _use(self, size: int) -> None:
         self._left -= size
         if self._left < 0:
             raise OutOfResources("The files that the metadata ask for are far larger than the request.")
 
     def _bulk(self, tag: str, element: Mapping[str, Any]) -> Bulk:
-        return Bulk((self._find(tag, element.get("BulkDataURI"))[0].span,))
+        return Bulk((self._find_one(tag, element.get("BulkDataURI")).span,))
 
     def _image(self, changes: Changes, hint: str) -> store_pixels.Image | None:
         element = changes.attributes.get(store_pixels.PIXEL_DATA)
@@ -362,8 +374,14 @@ class Gathering:
         element = changes.attributes.get(store_documents.DOCUMENT)
         if not isinstance(element, dict) or element.get("BulkDataURI") is None:
             return store_documents.inline(changes)
-        part = self._find(store_documents.DOCUMENT, element["BulkDataURI"])[0]
+        part = self._find_one(store_documents.DOCUMENT, element["BulkDataURI"])
         return store_documents.describe(changes, part)
+
+
+def _same(one: Part, other: Part) -> bool:
+    return one.size == other.size and all(
+        one.read_at(at, _SPOOL) == other.read_at(at, _SPOOL) for at in range(0, one.size, _SPOOL)
+    )
 
 
 def _supply_uids(attributes: Attributes, supplied: _Supplied) -> None:

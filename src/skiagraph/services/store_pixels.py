@@ -71,6 +71,8 @@ class Image:
 
     bulk: Bulk
     transfer_syntax_uid: str
+    warnings: tuple[str, ...] = ()
+    """What is odd, to be told to who sent it."""
 
 
 def image(
@@ -104,7 +106,7 @@ def image(
     syntax = transfer_syntaxes.find(claimed)
     name = _name(changes.attributes, parts, ALIASES.get(*names, *names), syntax)
     if name == OCTET_STREAM:
-        return Image(Bulk(tuple(part.span for part in parts)), EXPLICIT_VR_LITTLE_ENDIAN)
+        return _native(changes.attributes, parts)
     if name in _READ or name == _JPEG_XL:
         return _recognized(changes, parts, name, claimed)
     if name in (consumer.PNG, consumer.GIF):
@@ -126,7 +128,8 @@ def _name(attributes: Attributes, parts: Sequence[Body], name: str, syntax: Tran
     """Return the media type that the bytes show, or the one that is claimed where they do not."""
     if name == OCTET_STREAM:
         name = _compressed(parts[0], "" if syntax is None else syntax.media_type)
-        if name != OCTET_STREAM or _is_native(attributes, sum(part.size for part in parts)):
+        size, expected = sum(part.size for part in parts), _native_size(attributes)
+        if name != OCTET_STREAM or size - expected in (0, expected % 2):
             return name
     return _found(parts[0]) or name
 
@@ -139,13 +142,24 @@ def _found(part: Body) -> str | None:
     return next((name for beginning, name in _BEGINNINGS if head.startswith(beginning)), None)
 
 
-def _is_native(attributes: Attributes, size: int) -> bool:
-    """Whether native pixels of the size that the metadata say have so many bytes."""
+def _native(attributes: Attributes, parts: Sequence[Body]) -> Image:
+    """Take bytes for native pixels; the reader of files says where there are too few of them."""
+    size, expected = sum(part.size for part in parts), _native_size(attributes)
+    warnings: tuple[str, ...] = ()
+    if expected and size > expected + expected % 2:
+        warnings = (f"Pixel Data has {size} bytes, {expected} by the attributes of the image.",)
+    return Image(Bulk(tuple(part.span for part in parts)), EXPLICIT_VR_LITTLE_ENDIAN, warnings)
+
+
+def _native_size(attributes: Attributes) -> int:
+    """Bytes of native pixels of the size that the metadata say; 0 where they do not."""
     numbers = [_number(attributes, tag) for tag in ("00280010", "00280011", "00280002", "00280100")]
     bits = _number(attributes, _NUMBER_OF_FRAMES) or 1
     for number in numbers:
         bits *= number or 0
-    return bits > 0 and (bits + 7) // 8 in (size, size - 1)
+    if _text(attributes, "00280004") in ("YBR_FULL_422", "YBR_PARTIAL_422"):
+        bits = bits * 2 // 3  # two samples of Y share one of each colour
+    return max(0, bits + 7) // 8
 
 
 def _compressed(part: Body, claimed: str) -> str:

@@ -222,7 +222,9 @@ class _Reader:
         raise CannotUnderstand("The XML document has a document type; none is taken.")
 
     def start(self, tag: Any, attrib: Any) -> None:
-        name, given = tag.rpartition("}")[2], attrib
+        # With entities left alone, libxml2 gives every "&" of an attribute as this reference
+        given = {key: value.replace("&#38;", "&") for key, value in attrib.items()}
+        name = tag.rpartition("}")[2]
         top = self._stack[-1] if self._stack else None
         if self._skipped or not self._open(name, top, given):
             self._skipped += 1

@@ -349,6 +349,14 @@ text = st.text(
 inner_text = text.map(lambda value: f"x{value}x")
 component = st.text(st.characters(categories=("L", "N", "P"), exclude_characters="^="), max_size=5)
 group = st.lists(component, min_size=1, max_size=5).map(lambda parts: "^".join(parts).rstrip("^"))
+
+
+@pytest.mark.parametrize("uri", ["http://h/x?a=1&b=2", "&", "&#38;", "&amp;", 'a<b>"c"', "&#38;#38;"])
+def test_references_in_attributes(uri: str) -> None:
+    data: Attributes = {"00282000": {"vr": "OB", "BulkDataURI": uri}}
+    assert from_xml(to_xml(data), max_bytes=10_000, max_depth=9) == data
+
+
 name = st.dictionaries(st.sampled_from(["Alphabetic", "Ideographic", "Phonetic"]), group.filter(bool), min_size=1)
 
 
