@@ -7,7 +7,7 @@ layer what has the same colour is drawn at once, since the standard has no order
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,8 +35,20 @@ _SMOOTH = 4 * 2**20  # pixels of a picture up to which lines have smooth edges
 _SIZES = (10, 12, 14, 16, 20, 24, 28, 32, 40)  # of text in pixels; few of them, as each font is kept
 _FAR = 100  # pixels around the picture in which lines are drawn too: their ends may be thick
 
+_BEYOND = 4 * 65536  # from the picture: no corner of what is filled lies beyond
+
 Drawn: TypeAlias = tuple[RGB, Sequence[NDArray[np.bool_]], Sequence[Stroke], Sequence[Text]]
 """A layer: its colour, overlays in pixels of the image, graphics, texts."""
+
+
+class _Pass(NamedTuple):
+    """What is drawn at once, in one colour."""
+
+    colour: RGB
+    planes: list[NDArray[np.bool_]]
+    fillings: list[Stroke]
+    lines: list[Stroke]
+    texts: list[Text]
 
 
 def draw(picture: NDArray[np.uint8], placement: Placement, layers: Iterable[Drawn]) -> NDArray[np.uint8]:
@@ -47,50 +59,51 @@ def draw(picture: NDArray[np.uint8], placement: Placement, layers: Iterable[Draw
     BadPixels
         There is more to draw than this server draws on one picture.
     """
-    passes = list(_passes(layers))
+    passes = [one for layer in layers for one in _passes(layer)]
     _check(passes)
     if not passes:
         return picture
-    if picture.ndim == 2 and any(len(set(colour)) > 1 for colour, *_ in passes):
+    if picture.ndim == 2 and any(len(set(one.colour)) > 1 for one in passes):
         picture = np.repeat(picture[..., None], 3, axis=-1)
     picture = np.array(picture)
-    for colour, planes, strokes, texts in passes:
-        for plane in planes:
-            _cover(picture, displayed_area.apply(plane.astype(np.uint8) * 255, placement), 0, 0, colour)
-        if strokes:
-            _draw_strokes(picture, placement, strokes, colour)
-        if texts:
-            _draw_texts(picture, placement, texts, colour)
+    for one in passes:
+        for plane in one.planes:
+            _cover(picture, displayed_area.apply(plane.astype(np.uint8) * 255, placement), 0, 0, one.colour)
+        if one.fillings or one.lines:
+            _draw_strokes(picture, placement, one.fillings, one.lines, one.colour)
+        if one.texts:
+            _draw_texts(picture, placement, one.texts, one.colour)
     return picture
 
 
-def _passes(layers: Iterable[Drawn]) -> Iterable[Drawn]:
-    """What is drawn at once: the parts of each layer that have one colour; fillings before lines."""
-    for own, planes, strokes, texts in layers:
-        colours: dict[RGB, tuple[list[Stroke], list[Text]]] = {}
-        for stroke in strokes:
-            if stroke.filled and stroke.fill is not None:
-                colours.setdefault(stroke.fill, ([], []))[0].append(stroke)
-        fills = set(colours)
-        for stroke in strokes:
-            if not (stroke.filled and stroke.fill is not None):
-                colours.setdefault(stroke.colour or own, ([], []))[0].append(stroke)
-        for text in texts:
-            colours.setdefault(text.colour or own, ([], []))[1].append(text)
-        if planes and own not in colours:
-            yield own, planes, (), ()
-            planes = ()
-        for colour, (lines, words) in sorted(colours.items(), key=lambda entry: entry[0] not in fills):
-            yield colour, planes if colour == own else (), lines, words
+def _passes(layer: Drawn) -> list[_Pass]:
+    """A layer by colours: fillings that have a colour of their own lie under everything else."""
+    own, planes, strokes, texts = layer
+    under: dict[RGB, _Pass] = {}
+    over: dict[RGB, _Pass] = {}
+
+    def of(passes: dict[RGB, _Pass], colour: RGB) -> _Pass:
+        return passes.setdefault(colour, _Pass(colour, [], [], [], []))
+
+    if planes:
+        of(over, own).planes.extend(planes)
+    for stroke in strokes:
+        colour = stroke.colour or own
+        of(over, colour).lines.append(stroke)
+        if stroke.filled:
+            (of(over, colour) if stroke.fill in (None, colour) else of(under, stroke.fill)).fillings.append(stroke)
+    for text in texts:
+        of(over, text.colour or own).texts.append(text)
+    return [*under.values(), *over.values()]
 
 
-def _check(passes: list[Drawn]) -> None:
-    strokes = [stroke for _, _, found, _ in passes for stroke in found]
-    texts = [text for _, _, _, found in passes for text in found]
+def _check(passes: list[_Pass]) -> None:
+    lines = [stroke for one in passes for stroke in one.lines]
+    texts = [text for one in passes for text in one.texts]
     for count, most, what in (
-        (len(strokes) + len(texts), MOST_OBJECTS, "graphics and texts"),
-        (sum(len(stroke.points) for stroke in strokes), MOST_POINTS, "points"),
-        (sum(len(stroke.points) for stroke in strokes if stroke.filled), MOST_FILLED, "points of filled graphics"),
+        (len(lines) + len(texts), MOST_OBJECTS, "graphics and texts"),
+        (sum(len(stroke.points) for stroke in lines), MOST_POINTS, "points"),
+        (sum(len(stroke.points) for stroke in lines if stroke.filled), MOST_FILLED, "points of filled graphics"),
         (sum(len(text.text) for text in texts), MOST_CHARACTERS, "characters"),
         (len(passes), MOST_PASSES, "layers and colours"),
     ):
@@ -114,21 +127,28 @@ def _cover(picture: NDArray[np.uint8], alpha: NDArray[np.uint8], left: int, uppe
 # Graphics
 
 
-def _draw_strokes(picture: NDArray[np.uint8], placement: Placement, strokes: Sequence[Stroke], colour: RGB) -> None:
+def _draw_strokes(
+    picture: NDArray[np.uint8],
+    placement: Placement,
+    fillings: Sequence[Stroke],
+    lines: Sequence[Stroke],
+    colour: RGB,
+) -> None:
     from PIL import Image, ImageDraw
 
     height, width = picture.shape[:2]
     factor = 2 if width * height <= _SMOOTH else 1
     usual = max(1.0, min(width, height) / 512) * factor
-    lines = [
-        (stroke, points)
-        for stroke in strokes
-        if _touches(points := _placed(stroke.points, stroke.units, placement) * factor, width * factor, height * factor)
-    ]
-    if not lines:
+
+    def near(strokes: Sequence[Stroke]) -> list[tuple[Stroke, NDArray[np.float64]]]:
+        found = ((stroke, _placed(stroke.points, stroke.units, placement) * factor) for stroke in strokes)
+        return [one for one in found if _touches(one[1], width * factor, height * factor)]
+
+    filled, drawn = near(fillings), near(lines)
+    if not filled and not drawn:
         return
     # Only as much of the picture as there is something on
-    ends = np.stack([(points.min(axis=0), points.max(axis=0)) for _, points in lines])
+    ends = np.stack([(points.min(axis=0), points.max(axis=0)) for _, points in (*filled, *drawn)])
     around = 25 * usual
     x0, y0 = (max(int((edge - around) // factor), 0) for edge in ends[:, 0].min(axis=0))
     x1 = min(int((ends[:, 1, 0].max() + around) // factor) + 1, width)
@@ -137,38 +157,27 @@ def _draw_strokes(picture: NDArray[np.uint8], placement: Placement, strokes: Seq
         return
     image = Image.new("L", ((x1 - x0) * factor, (y1 - y0) * factor))
     drawing = ImageDraw.Draw(image)
-    for stroke, points in lines:
-        moved = points - (x0 * factor, y0 * factor)
-        filled = stroke.filled and (stroke.fill is None or stroke.fill == colour)
-        _stroke(drawing, stroke, moved, image.size, max(1, round(usual * stroke.thickness)), filled=filled)
+    corner = (x0 * factor, y0 * factor)
+    for _, points in filled:
+        drawing.polygon([(x, y) for x, y in np.clip(points - corner, -_BEYOND, _BEYOND).tolist()], fill=255)
+    for stroke, points in drawn:
+        _line(drawing, points - corner, image.size, max(1, round(usual * stroke.thickness)), dashed=stroke.dashed)
     mask = image.reduce(factor) if factor > 1 else image
     _cover(picture, np.asarray(mask), x0, y0, colour)
 
 
-def _stroke(
-    drawing: ImageDraw,
-    stroke: Stroke,
-    points: NDArray[np.float64],
-    size: tuple[int, int],
-    width: int,
-    *,
-    filled: bool,
-) -> None:
+def _line(drawing: ImageDraw, points: NDArray[np.float64], size: tuple[int, int], width: int, *, dashed: bool) -> None:
     if len(points) == 1:
         (x, y), radius = points[0], 1.5 * width + 1
         drawing.ellipse([x - radius, y - radius, x + radius, y + radius], fill=255)
         return
-    if filled:
-        far = 4 * 65536
-        drawing.polygon([(x, y) for x, y in np.clip(points, -far, far).tolist()], fill=255)
+    joint = "curve" if width > 2 else None
     for line in _clipped(points, size):
-        if stroke.dashed:
+        if dashed:
             for dash in _dashes(line, 6.0 * width):
                 drawing.line(dash, fill=255, width=width)
         else:
-            drawing.line(
-                [(x, y) for x, y in line.tolist()], fill=255, width=width, joint="curve" if width > 2 else None
-            )
+            drawing.line([(x, y) for x, y in line.tolist()], fill=255, width=width, joint=joint)
 
 
 def _placed(points: NDArray[np.float64], units: Units, placement: Placement) -> NDArray[np.float64]:
@@ -258,8 +267,8 @@ def _draw_texts(picture: NDArray[np.uint8], placement: Placement, texts: Sequenc
         away = Placement(1.0, 0.0, 0.0, 0.0, 1.0, 0.0, width, height, (0, 0, width, height), placement.orientation)
         lines = [Stroke(points, Units.PIXEL) for points in pointers]
         dots = [Stroke(points[:1], Units.PIXEL) for points in pointers]
-        _draw_strokes(picture, away, [*lines, *dots], colour)
-    bright = colour[0] * 299 + colour[1] * 587 + colour[2] * 114 > 127_000
+        _draw_strokes(picture, away, (), [*lines, *dots], colour)
+    bright = colour[0] * 299 + colour[1] * 587 + colour[2] * 114 > 60_000
     for image, shade in ((edges, (0, 0, 0) if bright else (255, 255, 255)), (letters, colour)):
         bounds = image.getbbox()
         if bounds is not None:
