@@ -25,6 +25,7 @@ _XML: Final = re.compile(rb"\s*(?:<\?xml\s|<!--|<[A-Za-z_][\w.-]*(?::[\w.-]+)?[\
 _HL7_IDENTIFIER: Final = "0040E001"
 _CDA: Final = "{urn:hl7-org:v3}"
 _SEARCHED: Final = 64 * 2**10  # bytes of a CDA document in which its id stands
+_LONGEST: Final = 1024  # characters of an ST value
 _TRIANGLE: Final = 50  # bytes of a binary STL, behind 80 of title and 4 with their number
 _OTHERS: Final = (
     (b"\xff\xd8\xff", "JPEG"),
@@ -107,9 +108,12 @@ def _hl7_identifier(part: Body) -> str | None:
     """Return HL7 Instance Identifier (0040,E001): root and extension of the id of a CDA document (C.24.2)."""
     from lxml import etree
 
+    head = part.read_at(0, _SEARCHED)
+    if b"<!DOCTYPE" in head:  # a CDA has none, and entities can make much of little
+        return None
     parser = etree.XMLPullParser(events=("start",), resolve_entities=False, no_network=True, load_dtd=False)
     with contextlib.suppress(etree.XMLSyntaxError):
-        parser.feed(part.read_at(0, _SEARCHED))
+        parser.feed(head)
         for _, found in parser.read_events():
             if not isinstance(found, etree._Element):
                 continue
@@ -118,7 +122,8 @@ def _hl7_identifier(part: Body) -> str | None:
                 break
             if found.tag == _CDA + "id" and parent is not None and parent.getparent() is None:
                 root, extension = found.get("root", ""), found.get("extension", "")
-                return f"{root}^{extension}" if root and extension else root or None
+                identifier = f"{root}^{extension}" if root and extension else root
+                return identifier if 0 < len(identifier) <= _LONGEST else None
     return None
 
 
