@@ -7,13 +7,15 @@ import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeAlias
 
 from skiagraph.cli.console import CommandError
 from skiagraph.cli.sources import HEAD, sop_instance_uid
 from skiagraph.errors import BadRequest
 from skiagraph.values import is_uid
 from skiagraph.wire.multipart_reader import MultipartReader, PartBegin, PartData, parse_related
+
+Check: TypeAlias = Callable[[Path], None]
 
 
 @dataclass(slots=True)
@@ -37,10 +39,12 @@ class _File:
         if len(self._head) < HEAD:
             self._head += bytes(data[: HEAD - len(self._head)])
 
-    def finish(self, folder: Path, number: int) -> None:
+    def finish(self, folder: Path, number: int, check: Check | None) -> None:
         self._file.flush()
         os.fsync(self._file.fileno())
         self._file.close()
+        if check is not None:
+            check(self._path)
         # The name comes from a server: only a UID may become one.
         uid = sop_instance_uid(self._head)
         self._path.replace(folder / f"{uid if is_uid(uid) else f'instance-{number:06}'}.dcm")
@@ -50,8 +54,33 @@ class _File:
         self._path.unlink(missing_ok=True)
 
 
-def save(content_type: str, chunks: Iterable[bytes], folder: Path, on_progress: Callable[[Saved], None]) -> Saved:
+def refuse_identified(path: Path) -> None:
+    """Raise CommandError unless a file says that the identity of the patient was removed."""
+    import pydicom
+    from pydicom.errors import InvalidDicomError
+
+    try:
+        data_set = pydicom.dcmread(path, specific_tags=["PatientIdentityRemoved"], stop_before_pixels=True)
+        removed = data_set.get("PatientIdentityRemoved") == "YES"
+    except (InvalidDicomError, OSError, ValueError) as error:
+        raise CommandError("The server sent something that is no DICOM file; it is not kept.") from error
+    if not removed:
+        raise CommandError("The server does not de-identify: it sent an instance as it is, which is not kept.")
+
+
+def save(
+    content_type: str,
+    chunks: Iterable[bytes],
+    folder: Path,
+    on_progress: Callable[[Saved], None],
+    check: Check | None = None,
+) -> Saved:
     """Write the Instances of an answer to files named by SOP Instance UID; what is cut off leaves no file.
+
+    Parameters
+    ----------
+    check
+        Raises CommandError for a file that must not be kept; it and those behind it are not.
 
     Raises
     ------
@@ -72,7 +101,7 @@ def save(content_type: str, chunks: Iterable[bytes], folder: Path, on_progress: 
                 elif isinstance(event, PartData):
                     current.write(event.data)
                 else:
-                    current.finish(folder, saved.files + 1)
+                    current.finish(folder, saved.files + 1, check)
                     current = None
                     saved.files += 1
             on_progress(saved)

@@ -23,6 +23,10 @@ def retrieve(
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder for the files; created if need be.", file_okay=False)
     ] = Path(),
+    anonymize: Annotated[
+        bool,
+        typer.Option("--anonymize", help="Without what identifies the patient (PS3.15 Basic Profile), under new UIDs."),
+    ] = False,
     url: Url = DEFAULT_URL,
 ) -> None:
     """Get a study, a series or an instance from a DICOMweb server into a folder.
@@ -30,15 +34,19 @@ def retrieve(
     Each instance becomes a file named by its SOP Instance UID, in the transfer syntax in which it is stored.
     A file appears only when it is whole; one of the same name is replaced.
 
+    With `--anonymize`, which skiagraph servers know, pixels are not cleaned, and what can not be de-identified is left
+    out; what a server sends as it was all the same is not kept.
+
     Examples:
 
     - `skiagraph retrieve 1.2.3 --output study`
     - `skiagraph retrieve 1.2.3 1.2.3.4 --output series --url https://pacs.example.org/dicom-web`
+    - `skiagraph retrieve 1.2.3 --output nameless --anonymize`
     """
     import httpx
 
     from skiagraph.cli import client as http
-    from skiagraph.cli.download import Saved, save
+    from skiagraph.cli.download import Saved, refuse_identified, save
 
     for uid in filter(None, (study, series, instance)):
         if not is_uid(uid):
@@ -54,12 +62,16 @@ def retrieve(
 
         saved = Saved()
         try:
-            with client.stream("GET", f"/{path}", headers={"Accept": _ACCEPT}) as response:
+            query = {"anonymize": "yes"} if anonymize else None
+            with client.stream("GET", f"/{path}", params=query, headers={"Accept": _ACCEPT}) as response:
                 if not response.is_success:
                     raise http.refusal(response)
                 partial = response.status_code == 206
                 if response.status_code != 204:
-                    saved = save(response.headers.get("content-type", ""), response.iter_bytes(), output, on_progress)
+                    check = refuse_identified if anonymize else None
+                    content_type = response.headers.get("content-type", "")
+                    saved = save(content_type, response.iter_bytes(), output, on_progress, check)
+                warning = response.headers.get("warning", "").partition(": ")[2]
         except httpx.ConnectError as error:
             raise http.unreachable(client, error) from error
         except httpx.TransportError as error:
@@ -67,5 +79,7 @@ def retrieve(
     console.out().print(
         f"{plural(saved.files, 'instance')}, {amount(saved.size)}, in {output}", markup=False, soft_wrap=True
     )
+    if anonymize and warning:
+        console.err().print(f"The server warns: {warning}", markup=False, soft_wrap=True)
     if partial:
         raise CommandError("The server says that this is not all: it could not give every instance.")

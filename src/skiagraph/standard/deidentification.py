@@ -158,7 +158,7 @@ class Deidentifier:
         if action == "X" or defined is None:
             return b""
         name = defined[:2]
-        if action == "U" and name != _SQ:
+        if name == "UI" and action in ("D", "U"):
             return self._replaced(tag, value())
         if name == _SQ:
             return self._sequence(tag, vr, action)

@@ -326,10 +326,12 @@ class _Walk:
             self._at += min(length, end - self._at)
             return
         inner = _Walk(self._source, self._at, Edits(), explicit=data_set.explicit, big=data_set.big)
+        inner._window, inner._window_at = self._window, self._window_at
         inner._undefined(data_set, tag, vr)
         while len(inner._open) > 1:
             inner.step()
         self._at = inner._at
+        self._window, self._window_at = inner._window, inner._window_at
 
     def _judged(self, data_set: _Open, tag: int, vr: str, length: int, end: int) -> bool:
         """Whether the element is done with: replaced, left out, or a Sequence that its VR did not show."""
