@@ -15,7 +15,8 @@ import signal
 import socket
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,13 +25,34 @@ from prometheus_client import values
 
 from skiagraph.blobs import secret
 from skiagraph.blobs.file import FileBlobStore
-from skiagraph.bus.local import LocalBus
+from skiagraph.blobs.scratch import FileScratch
+from skiagraph.bus.base import Topic
+from skiagraph.bus.local import LocalBus, call
 from skiagraph.errors import ArchiveError
 from skiagraph.index.sql import SqlIndex
-from skiagraph.services import bulkdata, delete, frames, metadata, rendered, retrieve, search, store, thumbnail, uri
+from skiagraph.services import (
+    bulkdata,
+    delete,
+    event_queue,
+    feed,
+    frames,
+    metadata,
+    rendered,
+    retrieve,
+    search,
+    store,
+    subscriptions,
+    thumbnail,
+    upkeep,
+    uri,
+    workitem_state,
+    worklist,
+)
 from skiagraph.services.archive import Archive
 from skiagraph.services.commit import GroupCommit
 from skiagraph.services.journal import Journal
+from skiagraph.services.notifications import Notifier
+from skiagraph.services.open_videos import OpenVideos
 from skiagraph.services.recent import Recent
 from skiagraph.settings import MIB, Settings
 from skiagraph.wire.transaction import Transaction
@@ -47,11 +69,19 @@ TRANSACTIONS: tuple[Transaction, ...] = (
     *thumbnail.TRANSACTIONS,
     *uri.TRANSACTIONS,
     *delete.TRANSACTIONS,
+    *worklist.TRANSACTIONS,
+    *workitem_state.TRANSACTIONS,
+    *subscriptions.TRANSACTIONS,
+    *event_queue.TRANSACTIONS,
+    *feed.TRANSACTIONS,
 )
 """Everything this server does; router, documents, access control and tests are made from it."""
 
+BACKGROUND: tuple[Callable[[Archive], Coroutine[Any, Any, None]], ...] = (upkeep.run, upkeep.say_goodbye)
+"""What each process does besides answering."""
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # names of glibc's malloc.h
+_FAREWELL = 0.2  # seconds for the last reports to go out
 _PR_SET_PDEATHSIG = 1  # of Linux's prctl.h
 
 
@@ -87,6 +117,11 @@ def blob_store(settings: Settings) -> FileBlobStore:
     return FileBlobStore(settings.data / "blobs", durable=settings.durable, keep_free=settings.keep_free_bytes)
 
 
+def scratch(settings: Settings) -> FileScratch:
+    """Open what was made on request alone."""
+    return FileScratch(settings.data / "made", settings.video_bytes, keep_free=settings.keep_free_bytes)
+
+
 def index_path(settings: Settings) -> Path:
     """Where the index file is."""
     return settings.data / "index.sqlite"
@@ -98,6 +133,7 @@ def open_archive(settings: Settings) -> Archive:
     blobs = blob_store(settings)
     index = SqlIndex.open(index_path(settings), durable=settings.durable)
     bus = LocalBus(settings.data / "bus")
+    journal = Journal(index, bus)
     return Archive(
         settings,
         blobs,
@@ -105,9 +141,12 @@ def open_archive(settings: Settings) -> Archive:
         GroupCommit(blobs, index, settings.duplicates, bus),
         Recent(settings.recent_bytes),
         bus,
-        Journal(index, bus),
+        journal,
+        Notifier(index, bus, journal),
         Workers(settings.pixel_threads, settings.pixel_bytes),
         functools.cache(functools.partial(secret.load, settings.data / "anonymization.key")),
+        scratch(settings),
+        OpenVideos(settings.pixel_threads),
     )
 
 
@@ -155,7 +194,7 @@ def asgi(settings: Settings, *, parent: int | None = None) -> Any:
     _reuse_memory()
     observe.configure_logging(settings.log_format, settings.log_level)
     archive = open_archive(settings)
-    edge = Edge(archive, Router(TRANSACTIONS), operations(archive, several_processes=parent is not None))
+    edge = Edge(archive, Router(TRANSACTIONS), operations(archive, several_processes=parent is not None), BACKGROUND)
     _tune_python()
     return edge
 
@@ -164,7 +203,9 @@ def recover(settings: Settings) -> int:
     """Remove what crashed processes left behind; return how many files. Raises IndexMissing."""
     check_index(settings)
     archive = open_archive(settings)
+    archive.scratch.clear()
     try:
+        archive.index.together([lambda books: upkeep.announce_start(books, settings)])
         return archive.blobs.recover(archive.index.known)
     finally:
         archive.index.close()
@@ -275,9 +316,28 @@ def serve(settings: Settings, *, on_ready: Callable[[], None] | None = None) -> 
             workers_kill_timeout=60,
             backlog=1024,
         )
+        server.on_startup(functools.partial(_announce_stop, settings.data / "bus"))
         if on_ready is not None:
             _when_ready(settings, on_ready)
         server.serve(target_loader=functools.partial(asgi, settings, parent=os.getpid()), wrap_loader=False)
+
+
+def _announce_stop(bus: Path) -> None:
+    """Have the workers tell their subscribers before they are stopped. Called when the server has its handlers set.
+
+    Once a worker gets its own signal, nothing more leaves it by the connections that are open.
+    """
+
+    def around(stop: Any) -> Any:
+        def handler(*arguments: Any) -> None:
+            call(bus, Topic.STOPPING)
+            time.sleep(_FAREWELL)
+            stop(*arguments)
+
+        return handler
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, around(signal.getsignal(number)))
 
 
 def _preload() -> None:
@@ -292,7 +352,6 @@ def _preload() -> None:
 def _when_ready(settings: Settings, then: Callable[[], None]) -> None:
     import http.client
     import threading
-    import time
 
     def wait() -> None:
         while True:

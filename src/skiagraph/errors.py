@@ -12,9 +12,12 @@ from dataclasses import dataclass
 class ArchiveError(Exception):
     """The origin server could not do what was asked."""
 
-    def __init__(self, message: str | None = None, *, details: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, message: str | None = None, *, details: tuple[str, ...] = (), warning: str | None = None
+    ) -> None:
         super().__init__(message or (type(self).__doc__ or "").strip().splitlines()[0])
         self.details = details  # further sentences for the reader: what would be accepted, which items failed
+        self.warning = warning  # the text that the standard wants in the Warning header of the answer
 
     @property
     def message(self) -> str:
@@ -82,6 +85,10 @@ class UnsupportedMediaType(ArchiveError):
 
 class RequestTimeout(ArchiveError):
     """The payload did not arrive in time."""
+
+
+class UpgradeRequired(ArchiveError):
+    """The resource speaks another protocol."""
 
 
 class RangeNotSatisfiable(ArchiveError):
@@ -162,6 +169,7 @@ CODES: dict[type[BaseException], Codes] = {
     PreconditionFailed: Codes(412, 0x0110, 0x0110),
     PayloadTooLarge: Codes(413, 0xA700, 0xA700),
     UnsupportedMediaType: Codes(415, 0x0122, 0xC000),
+    UpgradeRequired: Codes(426, 0x0110, 0x0110),
     RangeNotSatisfiable: Codes(416, 0x0110, 0x0110),
     NotSupported: Codes(501, 0x0122, 0x0122),
     OutOfResources: Codes(503, 0xA700, 0xA700),

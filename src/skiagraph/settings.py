@@ -131,11 +131,64 @@ class Settings(BaseSettings):
         description="Bytes of converted frames and rendered pictures that each worker keeps in memory for the next one"
         " who asks.",
     )
+    video_bytes: int = Field(
+        1 * GIB,
+        ge=1 * MIB,
+        description="Bytes of the disk that videos take which were made of frames or of other videos, and are kept for"
+        " the next one who asks. One that is larger by itself is not made: 413.",
+    )
+    max_video_pixels: int = Field(
+        16 * GIB,
+        ge=1 * MIB,
+        description="Most pixels in all frames of a video that is encoded for one request, or that are decoded on the"
+        " way to one frame of a stored video. Over it: 413. 16 Gi take some minutes, and are 8,285 frames of 1920 ×"
+        " 1080. Videos that are sent as they are stored have no limit.",
+    )
     max_frame_bytes: int = Field(
         256 * MIB,
         ge=1 * MIB,
         description="Most bytes of one frame once decoded. Larger ones go out as they are stored, and are not converted"
         " (406).",
+    )
+    ae_title: str = Field(
+        "SKIAGRAPH",
+        pattern=r"^[!-\[\]-~]([ -\[\]-~]{0,14}[!-\[\]-~])?$",
+        description="AE title of this server. Event reports name it as who asks, where a request does not say who does.",
+    )
+    worklist_label: str = Field(
+        "Worklist",
+        min_length=1,
+        max_length=64,
+        description="Worklist Label of Workitems that are created without one.",
+    )
+    strict_workitems: bool = Field(
+        False,
+        description="Refuse Workitems that lack attributes of Type 2, or whose Items lack attributes of Type 1 (400)."
+        " Off: the former are added empty, with a Warning, and the latter are kept as they are.",
+    )
+    workitem_retention_hours: float = Field(
+        24.0,
+        ge=0,
+        description="Hours for which a COMPLETED or CANCELED Workitem is kept. Then it is deleted (410), unless a"
+        " subscriber holds a deletion lock on it.",
+    )
+    deletion_lock_days: float = Field(
+        30.0, ge=0, description="Days after which a deletion lock no longer keeps a finished Workitem."
+    )
+    event_report_days: float = Field(
+        7.0,
+        gt=0,
+        description="Days for which event reports wait for a subscriber that is away. Older ones are dropped.",
+    )
+    event_report_queue: int = Field(
+        10_000,
+        ge=1,
+        description="Event reports that wait for one subscriber at most. Beyond, the oldest are dropped.",
+    )
+    status_subscribers: tuple[str, ...] = Field(
+        (),
+        description="AE titles that hear of start and stop of this server although they are subscribed to nothing"
+        " (PS3.4 CC.2.4.3 wants such a list, as subscriptions may be lost).",
     )
     max_request_bytes: int | None = Field(
         None, ge=1, description="Largest payload of a request, bytes. Default: no limit. Over it: 413."

@@ -15,6 +15,8 @@ class Topic(enum.Enum):
     """Event reports wait for subscribers."""
     CHANGES = "changes"
     """Instances were stored or deleted."""
+    STOPPING = "stopping"
+    """The server is about to stop."""
 
 
 class Bus(Protocol):
@@ -25,7 +27,10 @@ class Bus(Protocol):
         ...
 
     def listen(self, topic: Topic) -> AbstractContextManager[asyncio.Event]:
-        """Lend an event that is set with each call, and clear it oneself; now and then it is set without need."""
+        """Lend an event that is set with each call, and clear it oneself; now and then it is set without need.
+
+        Of STOPPING it is set in earnest only.
+        """
         ...
 
     def close(self) -> None: ...

@@ -43,10 +43,8 @@ class LocalBus:
         if self._folder is None:
             return
         self._open()
-        with contextlib.suppress(OSError):
-            for path in self._folder.iterdir():
-                if path != self._path:
-                    self._send(path, topic)
+        if self._socket is not None:
+            _call_others(self._folder, topic, self._socket, self._path)
 
     @contextmanager
     def listen(self, topic: Topic) -> Iterator[asyncio.Event]:
@@ -88,7 +86,7 @@ class LocalBus:
         self._loop.add_reader(found, self._receive, found)
 
     def _look_again(self) -> None:
-        for topic in Topic:
+        for topic in (Topic.REPORTS, Topic.CHANGES):
             self._wake(topic)
         if self._loop is not None:
             self._look = self._loop.call_later(_NEXT_LOOK, self._look_again)
@@ -106,14 +104,26 @@ class LocalBus:
         for event in self._listening[topic]:
             event.set()
 
-    def _send(self, path: Path, topic: Topic) -> None:
-        if self._socket is None:
-            return
-        try:
-            self._socket.sendto(topic.value.encode(), str(path))
-        except BlockingIOError:
-            pass  # its queue is full: it will wake anyway
-        except (ConnectionRefusedError, FileNotFoundError):
-            path.unlink(missing_ok=True)
-        except OSError:
-            pass
+
+def call(folder: Path, topic: Topic) -> None:
+    """Wake all processes that have a bus in a folder, from a process that has none. Never blocks, never raises."""
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as mine:
+        _call_others(folder, topic, mine, None)
+
+
+def _call_others(folder: Path, topic: Topic, mine: socket.socket, own: Path | None) -> None:
+    with contextlib.suppress(OSError):
+        for path in folder.iterdir():
+            if path != own:
+                _send(mine, path, topic)
+
+
+def _send(mine: socket.socket, path: Path, topic: Topic) -> None:
+    try:
+        mine.sendto(topic.value.encode(), str(path))
+    except BlockingIOError:
+        pass  # its queue is full: it will wake anyway
+    except (ConnectionRefusedError, FileNotFoundError):
+        path.unlink(missing_ok=True)
+    except OSError:
+        pass

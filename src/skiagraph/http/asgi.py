@@ -11,7 +11,7 @@ import contextlib
 import re
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, MutableMapping, Sequence
 from contextlib import aclosing
 from typing import Any
 from urllib.parse import quote
@@ -25,9 +25,10 @@ from skiagraph.errors import (
     RequestTimeout,
     Unavailable,
     UnsupportedMediaType,
+    UpgradeRequired,
     codes,
 )
-from skiagraph.http import observe
+from skiagraph.http import observe, websocket
 from skiagraph.http.cors import Cors
 from skiagraph.http.router import Router
 from skiagraph.services.archive import Archive
@@ -152,9 +153,17 @@ class Edge:
         The Transactions.
     operations
         ASGI application for every path outside the Base URI.
+    background
+        What this process does besides answering, until it is cancelled.
     """
 
-    def __init__(self, archive: Archive, router: Router, operations: App) -> None:
+    def __init__(
+        self,
+        archive: Archive,
+        router: Router,
+        operations: App,
+        background: Sequence[Callable[[Archive], Coroutine[Any, Any, None]]] = (),
+    ) -> None:
         settings = archive.settings
         self._archive = archive
         self._router = router
@@ -163,12 +172,45 @@ class Edge:
         self._cors = Cors(settings.cors_origins)
         self._proxies = Proxies(settings.trusted_proxies)
         self._base = settings.base_path
+        self._background = background
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            await self._http(scope, receive, send)
-        else:
-            await self._operations(scope, receive, send)
+        match scope["type"]:
+            case "http":
+                await self._http(scope, receive, send)
+            case "websocket":
+                await websocket.serve(
+                    self._archive, scope, receive, send, base=self._base, base_url=self._public_base(scope)
+                )
+            case "lifespan":
+                await self._live(receive, send)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        """Run what is to be done in the background from start to stop."""
+        await receive()
+        tasks = [asyncio.ensure_future(one(self._archive)) for one in self._background]
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        try:
+            await self._archive.notifier.flush()
+            self._archive.bus.close()
+        except Exception as error:
+            observe.access.error("stopping failed", exc_info=error)
+        await send({"type": "lifespan.shutdown.complete"})
+
+    def _public_base(self, scope: Scope, headers: dict[str, str] | None = None) -> str:
+        return public_base(
+            self._proxies,
+            scheme=str(scope.get("scheme", "http")).replace("ws", "http"),
+            headers=_headers(scope["headers"]) if headers is None else headers,
+            peer=(scope.get("client") or (None,))[0],
+            server=scope.get("server"),
+            base_path=self._base,
+            public_url=self._settings.public_url,
+        )
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
@@ -225,6 +267,7 @@ class Edge:
         if b"%2f" in (scope.get("raw_path") or b"").lower():
             path = "/%2F"  # a slash within a segment is no separator, and no resource has one
         name = "unknown"
+        base_url = ""
         try:
             if method == "OPTIONS":
                 allow = self._router.allow(path)
@@ -235,23 +278,17 @@ class Edge:
             transaction, variables = self._router.resolve(method, path)
             name = transaction.name
             self._check_length(headers)
+            base_url = self._public_base(scope, headers)
             request = Request(
                 method=method,
                 path=quote(path, safe="/:@!$&'()*+,;=~"),
                 query=scope.get("query_string", b"").decode("latin-1"),
                 headers=headers,
                 parameters=variables,
-                base_url=public_base(
-                    self._proxies,
-                    scheme=scope.get("scheme", "http"),
-                    headers=headers,
-                    peer=(scope.get("client") or (None,))[0],
-                    server=scope.get("server"),
-                    base_path=self._base,
-                    public_url=self._settings.public_url,
-                ),
+                base_url=base_url,
                 body=incoming.chunks,
                 request_id=request_id,
+                departed=incoming.departure,
             )
             response = await self._handle(transaction, request)
             await outgoing.answer(response, always, method)
@@ -261,6 +298,8 @@ class Edge:
             with contextlib.suppress(Exception):
                 await outgoing.answer(error_response(error, 400, headers.get("accept"), request_id), always, method)
         except Exception as error:
+            if isinstance(error, ArchiveError) and error.warning is not None:
+                always = [*always, ("warning", f"299 {base_url}: {error.warning}")]
             await self._fail(error, name, headers, request_id, incoming, outgoing, always, method)
         return name
 
@@ -396,6 +435,8 @@ def error_response(error: Exception, status: int, accept: str | None, request_id
         headers.append(("allow", ", ".join(error.allow)))
     if isinstance(error, RangeNotSatisfiable):
         headers.append(("content-range", f"bytes */{error.length}"))
+    if isinstance(error, UpgradeRequired):
+        headers += [("upgrade", "websocket"), ("connection", "upgrade")]
     if isinstance(error, Unavailable):
         headers.append(("retry-after", "5"))
     if isinstance(error, UnsupportedMediaType) and error.codings:

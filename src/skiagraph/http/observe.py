@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
 import orjson
 import structlog
-from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest, multiprocess
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
 
 REQUESTS = Counter("skiagraph_requests", "Requests by transaction and status", ["transaction", "status"])
 FIRST_BYTE = Histogram(
@@ -24,6 +26,8 @@ FIRST_BYTE = Histogram(
 RECEIVED = Counter("skiagraph_received_bytes", "Payload bytes received", ["transaction"])
 SENT = Counter("skiagraph_sent_bytes", "Payload bytes sent", ["transaction"])
 ABORTED = Counter("skiagraph_aborted_responses", "Responses that failed after the status was sent", ["transaction"])
+
+CONNECTIONS = Gauge("skiagraph_connections", "Open notification connections", multiprocess_mode="livesum")
 
 access = structlog.get_logger("access")
 
@@ -45,6 +49,16 @@ def configure_logging(form: str, level: str) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
+
+
+@contextmanager
+def connected() -> Iterator[None]:
+    """Count an open notification connection."""
+    CONNECTIONS.inc()
+    try:
+        yield
+    finally:
+        CONNECTIONS.dec()
 
 
 @cache

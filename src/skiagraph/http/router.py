@@ -9,7 +9,12 @@ from skiagraph.errors import BadRequest, MethodNotAllowed, ResourceNotFound
 from skiagraph.values import is_uid
 from skiagraph.wire.transaction import Transaction
 
-_UIDS = {"study": "Study Instance UID", "series": "Series Instance UID", "instance": "SOP Instance UID"}
+_UIDS = {
+    "study": "Study Instance UID",
+    "series": "Series Instance UID",
+    "instance": "SOP Instance UID",
+    "workitem": "Workitem UID",
+}
 
 
 @dataclass(slots=True)

@@ -86,7 +86,7 @@ def ask(
     headers = {name: value for name, value in given.items() if value is not None}
     request = Request("GET", path, query, headers, parameters, BASE, body=cast("Any", None))
     nothing = cast("Any", None)
-    archive = Archive(Settings(**settings), nothing, cast("Any", index), nothing, Recent(0), nothing, nothing)
+    archive = Archive(Settings(**settings), nothing, cast("Any", index), nothing, Recent(0), nothing, nothing, nothing)
 
     async def run() -> tuple[Response, bytes]:
         response = await row.handler(archive, request)
@@ -279,7 +279,7 @@ def test_abandoned_answer_lets_go_of_the_index() -> None:
         row = TRANSACTIONS[0]
         request = Request("GET", "/studies", "", {}, {}, BASE, body=cast("Any", None))
         nothing = cast("Any", None)
-        archive = Archive(Settings(), nothing, cast("Any", index), nothing, Recent(0), nothing, nothing)
+        archive = Archive(Settings(), nothing, cast("Any", index), nothing, Recent(0), nothing, nothing, nothing)
         response = await row.handler(archive, request)
         stream = cast("Any", response.body)
         await anext(stream)

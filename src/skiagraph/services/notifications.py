@@ -1,0 +1,216 @@
+"""Delivery of event reports to those who listen — PS3.18 §8.10, §11.13; PS3.4 CC.2.4.3.
+
+Reports are queued in the index, in the transaction that calls for them; here they go out. One task of the process
+reads what is new and deals it out to the connections; a connection that is new, or too slow for its share, reads the
+queue itself until it has caught up, so that nobody waits for anybody.
+
+What a subscriber has acknowledged is never sent to it again. A connection opened with ``acknowledge=true`` says so
+itself, by the Message ID of the last report it is done with. For others, as most clients are, a report counts as
+acknowledged when the network has taken it; if the server is killed in that moment, it may be sent once more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import defaultdict, deque
+from collections.abc import AsyncIterator, Iterator
+
+import structlog
+
+from skiagraph.bus.base import Bus, Topic
+from skiagraph.index.base import Books, QueuedReport, RecordIndex
+from skiagraph.services.journal import Journal
+from skiagraph.standard import event_report
+
+log = structlog.get_logger("notifications")
+
+_SHARE = 256
+"""Reports that wait for one connection in memory; beyond, it reads the queue in the index."""
+
+_AT_ONCE = 1000
+"""Reports that are read in one go."""
+
+_NOTED_AFTER = 0.2
+"""Seconds that acknowledgements are gathered for one transaction."""
+
+
+class Connection:
+    """One open connection of a subscriber.
+
+    Parameters
+    ----------
+    explicit
+        The subscriber acknowledges reports itself.
+    """
+
+    def __init__(self, notifier: Notifier, ae_title: str, *, explicit: bool) -> None:
+        self.ae_title = ae_title
+        self._notifier = notifier
+        self._explicit = explicit
+        self._waiting: deque[QueuedReport] = deque()
+        self._behind = True
+        self._wake = asyncio.Event()
+        self._last = 0
+        self._sent: deque[tuple[int, int]] = deque(maxlen=event_report.MOST_MESSAGES)  # Message ID, report number
+        self._message_id = 0
+        self._farewell: bytes | None = None
+
+    def offer(self, report: QueuedReport) -> None:
+        """Take a new report; never waits."""
+        if len(self._waiting) < _SHARE:
+            self._waiting.append(report)
+        else:
+            self._behind = True
+        self._wake.set()
+
+    def offer_again(self) -> None:
+        """Have the queue looked at: reports may have come that were not offered."""
+        self._behind = True
+        self._wake.set()
+
+    def end(self, farewell: bytes) -> None:
+        """Have `frames` send a last report and end."""
+        self._farewell = farewell
+        self._wake.set()
+
+    async def frames(self, heartbeat: float | None = None) -> AsyncIterator[bytes]:
+        """Yield the text frames to send, oldest first; ends with the server. One is sent when the next is asked for.
+
+        `heartbeat`: after so many seconds without a report an empty one (``{}``) is sent.
+        """
+        self._last = await self._notifier.index.acknowledged(self.ae_title)
+        while self._farewell is None:
+            async for report in self._reports():
+                self._message_id = self._message_id % event_report.MOST_MESSAGES + 1
+                self._last = report.number
+                if self._explicit:
+                    self._sent.append((self._message_id, report.number))
+                yield event_report.framed(report.report, self._message_id)
+                if not self._explicit:
+                    self._notifier.acknowledge(self.ae_title, report.number)
+            if self._farewell is None:
+                try:
+                    async with asyncio.timeout(heartbeat):
+                        await self._wake.wait()
+                except TimeoutError:
+                    yield b"{}"
+        yield event_report.framed(self._farewell, self._message_id % event_report.MOST_MESSAGES + 1)
+
+    async def _reports(self) -> AsyncIterator[QueuedReport]:
+        """Yield what there is, in order and once."""
+        self._wake.clear()
+        while self._behind and self._farewell is None:
+            self._behind = False
+            self._waiting.clear()
+            while queued := await self._notifier.index.queued(self.ae_title, self._last, _SHARE):
+                for report in queued:
+                    yield report
+        while self._waiting and self._farewell is None:
+            report = self._waiting.popleft()
+            if report.number > self._last:
+                yield report
+
+    def acknowledged(self, message_id: int) -> None:
+        """Take the subscriber's word that it is done with a report and all before it."""
+        number = None
+        for sent, of in self._sent:
+            if sent == message_id:
+                number = of
+        if number is None:
+            return
+        while self._sent and self._sent[0][1] <= number:
+            self._sent.popleft()
+        self._notifier.acknowledge(self.ae_title, number)
+
+
+class Notifier:
+    """All connections of one process, and the task that feeds them."""
+
+    def __init__(self, index: RecordIndex, bus: Bus, journal: Journal) -> None:
+        self.index = index
+        self._bus = bus
+        self._journal = journal
+        self._connections: defaultdict[str, set[Connection]] = defaultdict(set)
+        self._task: asyncio.Task[None] | None = None
+        self._noted: dict[str, int] = {}
+        self._noting: asyncio.Task[None] | None = None
+
+    @contextlib.contextmanager
+    def connection(self, ae_title: str, *, explicit: bool = False) -> Iterator[Connection]:
+        """Lend a connection for one subscriber."""
+        if self._task is None or self._task.done():
+            self._task = asyncio.ensure_future(self._deal())
+        connection = Connection(self, ae_title, explicit=explicit)
+        self._connections[ae_title].add(connection)
+        try:
+            yield connection
+        finally:
+            self._connections[ae_title].discard(connection)
+            if not self._connections[ae_title]:
+                del self._connections[ae_title]
+
+    async def _deal(self) -> None:
+        """Deal new reports out to the connections."""
+        with self._bus.listen(Topic.REPORTS) as news:
+            after = await self.index.newest_report()
+            for connection in self._all():
+                connection.offer_again()
+            while True:
+                await news.wait()
+                news.clear()
+                try:
+                    after = await self._deal_news(after)
+                except Exception as error:
+                    # The index is busy or full for a moment: the next call, at the latest in a second, tries again.
+                    log.warning("reports can not be read", error=type(error).__name__)
+
+    async def _deal_news(self, after: int) -> int:
+        while True:
+            reports = await self.index.news(after, _AT_ONCE)
+            for report in reports:
+                for connection in self._connections.get(report.ae_title, ()):
+                    connection.offer(report)
+                after = report.number
+            if len(reports) < _AT_ONCE:
+                return after
+
+    def _all(self) -> list[Connection]:
+        return [connection for some in self._connections.values() for connection in some]
+
+    def acknowledge(self, ae_title: str, number: int) -> None:
+        """Note soon that a subscriber has all reports up to a number."""
+        self._noted[ae_title] = max(number, self._noted.get(ae_title, 0))
+        if self._noting is None or self._noting.done():
+            self._noting = asyncio.ensure_future(self._note())
+
+    async def _note(self) -> None:
+        while self._noted:
+            await asyncio.sleep(_NOTED_AFTER)
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Write down what was acknowledged."""
+        noted, self._noted = self._noted, {}
+
+        def work(books: Books) -> None:
+            for ae_title, number in noted.items():
+                books.acknowledge(ae_title, number)
+
+        if noted:
+            try:
+                await self._journal.write(work)
+            except Exception as error:
+                log.warning("acknowledgements can not be written", error=type(error).__name__)
+
+    async def close(self, farewell: bytes) -> None:
+        """Say good-bye to all connections and write down what they acknowledged."""
+        for connection in self._all():
+            connection.end(farewell)
+        for _ in range(100):
+            if not self._connections:
+                break
+            await asyncio.sleep(0.02)  # the server is going down: who is too slow now gets the rest later
+        if self._task is not None:
+            self._task.cancel()
+        await self.flush()
