@@ -6,8 +6,8 @@ layer what has the same colour is drawn at once, since the standard has no order
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,10 @@ MOST_FILLED = 20_000
 MOST_CHARACTERS = 50_000
 MOST_PASSES = 100
 """Colours of all layers of one picture."""
+MOST_LENGTH = 20_000_000
+"""Pixels of all lines of one picture, end to end; dashes take ten times as long to draw, and count so."""
+MOST_COVERED = 2**29
+"""Pixels of the areas that the layers cover."""
 
 _SMOOTH = 4 * 2**20  # pixels of a picture up to which lines have smooth edges
 _SIZES = (10, 12, 14, 16, 20, 24, 28, 32, 40)  # of text in pixels; few of them, as each font is kept
@@ -37,15 +41,18 @@ _FAR = 100  # pixels around the picture in which lines are drawn too: their ends
 
 _BEYOND = 4 * 65536  # from the picture: no corner of what is filled lies beyond
 
-Drawn: TypeAlias = tuple[RGB, Sequence[NDArray[np.bool_]], Sequence[Stroke], Sequence[Text]]
-"""A layer: its colour, overlays in pixels of the image, graphics, texts."""
+Plane: TypeAlias = Callable[[], NDArray[np.bool_] | None]
+"""Gives an overlay in pixels of the image; made when it is drawn, since an image may have many of them."""
+
+Drawn: TypeAlias = tuple[RGB, Sequence[Plane], Sequence[Stroke], Sequence[Text]]
+"""A layer: its colour, overlays, graphics, texts."""
 
 
 class _Pass(NamedTuple):
     """What is drawn at once, in one colour."""
 
     colour: RGB
-    planes: list[NDArray[np.bool_]]
+    planes: list[Plane]
     fillings: list[Stroke]
     lines: list[Stroke]
     texts: list[Text]
@@ -66,13 +73,16 @@ def draw(picture: NDArray[np.uint8], placement: Placement, layers: Iterable[Draw
     if picture.ndim == 2 and any(len(set(one.colour)) > 1 for one in passes):
         picture = np.repeat(picture[..., None], 3, axis=-1)
     picture = np.array(picture)
+    canvas = _Canvas(picture, placement)
     for one in passes:
         for plane in one.planes:
-            _cover(picture, displayed_area.apply(plane.astype(np.uint8) * 255, placement), 0, 0, one.colour)
+            bits = plane()
+            if bits is not None:
+                canvas.cover(displayed_area.apply(bits.astype(np.uint8) * 255, placement), 0, 0, one.colour)
         if one.fillings or one.lines:
-            _draw_strokes(picture, placement, one.fillings, one.lines, one.colour)
+            _draw_strokes(canvas, one.fillings, one.lines, one.colour)
         if one.texts:
-            _draw_texts(picture, placement, one.texts, one.colour)
+            _draw_texts(canvas, one.texts, one.colour)
     return picture
 
 
@@ -111,37 +121,55 @@ def _check(passes: list[_Pass]) -> None:
             raise BadPixels(f"The presentation state draws {count} {what} on one picture; the limit is {most}.")
 
 
-def _cover(picture: NDArray[np.uint8], alpha: NDArray[np.uint8], left: int, upper: int, colour: RGB) -> None:
-    """Blend a colour into a picture, in place, where `alpha` (0 to 255), which lies at left, upper, says how much."""
-    rows, columns = alpha.shape
-    region = picture[upper : upper + rows, left : left + columns]
-    weight = alpha.astype(np.uint16)
-    shown: NDArray[np.uint16] | np.uint16
-    if picture.ndim == 3:
-        weight, shown = weight[..., None], np.array(colour, np.uint16)
-    else:
-        shown = np.uint16(colour[0])
-    region[...] = (region * (255 - weight) + weight * shown + 127) // 255
+class _Canvas:
+    """A picture that is drawn on, and how much more may be."""
+
+    def __init__(self, picture: NDArray[np.uint8], placement: Placement) -> None:
+        self.picture = picture
+        self.placement = placement
+        self.height, self.width = picture.shape[:2]
+        self._length, self._area = float(MOST_LENGTH), MOST_COVERED
+
+    def cover(self, alpha: NDArray[np.uint8], left: int, upper: int, colour: RGB) -> None:
+        """Blend a colour into the picture where `alpha` (0 to 255), which lies at left, upper, says how much."""
+        rows, columns = alpha.shape
+        self._area -= rows * columns
+        if self._area < 0:
+            raise BadPixels(f"The layers of the presentation state cover more than {MOST_COVERED} pixels.")
+        region = self.picture[upper : upper + rows, left : left + columns]
+        where: Any = ...
+        if np.count_nonzero(alpha) * 8 < alpha.size:  # lines cover little of what is around them
+            where = np.nonzero(alpha)
+        weight = alpha[where].astype(np.uint16)
+        shown: NDArray[np.uint16] | np.uint16 = np.uint16(colour[0])
+        if region.ndim == 3:
+            weight, shown = weight[..., None], np.array(colour, np.uint16)
+        region[where] = (region[where] * (255 - weight) + weight * shown + 127) // 255
+
+    def spend(self, line: NDArray[np.float64], *, dashed: bool) -> None:
+        """Count a line that is drawn. Raises BadPixels."""
+        self._length -= float(np.hypot(*np.diff(line, axis=0).T).sum()) * (10 if dashed else 1)
+        if self._length < 0:
+            raise BadPixels(f"The graphics of the presentation state are longer than {MOST_LENGTH} pixels.")
 
 
 # Graphics
 
 
 def _draw_strokes(
-    picture: NDArray[np.uint8],
-    placement: Placement,
+    canvas: _Canvas,
     fillings: Sequence[Stroke],
     lines: Sequence[Stroke],
     colour: RGB,
 ) -> None:
     from PIL import Image, ImageDraw
 
-    height, width = picture.shape[:2]
+    width, height = canvas.width, canvas.height
     factor = 2 if width * height <= _SMOOTH else 1
     usual = max(1.0, min(width, height) / 512) * factor
 
     def near(strokes: Sequence[Stroke]) -> list[tuple[Stroke, NDArray[np.float64]]]:
-        found = ((stroke, _placed(stroke.points, stroke.units, placement) * factor) for stroke in strokes)
+        found = ((stroke, _placed(stroke.points, stroke.units, canvas.placement) * factor) for stroke in strokes)
         return [one for one in found if _touches(one[1], width * factor, height * factor)]
 
     filled, drawn = near(fillings), near(lines)
@@ -161,18 +189,28 @@ def _draw_strokes(
     for _, points in filled:
         drawing.polygon([(x, y) for x, y in np.clip(points - corner, -_BEYOND, _BEYOND).tolist()], fill=255)
     for stroke, points in drawn:
-        _line(drawing, points - corner, image.size, max(1, round(usual * stroke.thickness)), dashed=stroke.dashed)
+        thickness = max(1, round(usual * stroke.thickness))
+        _line(canvas, drawing, points - corner, image.size, thickness, dashed=stroke.dashed)
     mask = image.reduce(factor) if factor > 1 else image
-    _cover(picture, np.asarray(mask), x0, y0, colour)
+    canvas.cover(np.asarray(mask), x0, y0, colour)
 
 
-def _line(drawing: ImageDraw, points: NDArray[np.float64], size: tuple[int, int], width: int, *, dashed: bool) -> None:
+def _line(
+    canvas: _Canvas,
+    drawing: ImageDraw,
+    points: NDArray[np.float64],
+    size: tuple[int, int],
+    width: int,
+    *,
+    dashed: bool,
+) -> None:
     if len(points) == 1:
         (x, y), radius = points[0], 1.5 * width + 1
         drawing.ellipse([x - radius, y - radius, x + radius, y + radius], fill=255)
         return
     joint = "curve" if width > 2 else None
     for line in _clipped(points, size):
+        canvas.spend(line, dashed=dashed)
         if dashed:
             for dash in _dashes(line, 6.0 * width):
                 drawing.line(dash, fill=255, width=width)
@@ -180,7 +218,9 @@ def _line(drawing: ImageDraw, points: NDArray[np.float64], size: tuple[int, int]
             drawing.line([(x, y) for x, y in line.tolist()], fill=255, width=width, joint=joint)
 
 
-def _placed(points: NDArray[np.float64], units: Units, placement: Placement) -> NDArray[np.float64]:
+def _placed(points: NDArray[np.float64], units: Units | None, placement: Placement) -> NDArray[np.float64]:
+    if units is None:
+        return points
     return placement.points(points) if units is Units.PIXEL else placement.fractions(points)
 
 
@@ -246,11 +286,11 @@ def _dashes(line: NDArray[np.float64], length: float) -> list[list[tuple[float, 
 # Texts
 
 
-def _draw_texts(picture: NDArray[np.uint8], placement: Placement, texts: Sequence[Text], colour: RGB) -> None:
+def _draw_texts(canvas: _Canvas, texts: Sequence[Text], colour: RGB) -> None:
     """Texts stand upright, however the image is turned, with an edge that sets them off."""
     from PIL import Image, ImageDraw
 
-    height, width = picture.shape[:2]
+    placement, width, height = canvas.placement, canvas.width, canvas.height
     letters, edges = Image.new("L", (width, height)), Image.new("L", (width, height))
     drawing, edge = ImageDraw.Draw(letters), ImageDraw.Draw(edges)
     pointers = []
@@ -263,16 +303,13 @@ def _draw_texts(picture: NDArray[np.uint8], placement: Placement, texts: Sequenc
         shown = _write(drawing, edge, text, box, anchor, width, height)
         if shown is not None and anchor is not None and text.anchor_visible:
             pointers.append(np.array([anchor, _nearest(shown, anchor)]))
-    if pointers:
-        away = Placement(1.0, 0.0, 0.0, 0.0, 1.0, 0.0, width, height, (0, 0, width, height), placement.orientation)
-        lines = [Stroke(points, Units.PIXEL) for points in pointers]
-        dots = [Stroke(points[:1], Units.PIXEL) for points in pointers]
-        _draw_strokes(picture, away, (), [*lines, *dots], colour)
+    lines = [Stroke(points, None) for points in pointers]
+    _draw_strokes(canvas, (), [*lines, *(Stroke(points[:1], None) for points in pointers)], colour)
     bright = colour[0] * 299 + colour[1] * 587 + colour[2] * 114 > 60_000
     for image, shade in ((edges, (0, 0, 0) if bright else (255, 255, 255)), (letters, colour)):
         bounds = image.getbbox()
         if bounds is not None:
-            _cover(picture, np.asarray(image.crop(bounds)), bounds[0], bounds[1], shade)
+            canvas.cover(np.asarray(image.crop(bounds)), bounds[0], bounds[1], shade)
 
 
 def _box(text: Text, placement: Placement) -> tuple[float, float, float, float] | None:

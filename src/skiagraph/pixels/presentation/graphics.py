@@ -67,7 +67,8 @@ class Stroke:
 
     points: NDArray[np.float64]
     """(n, 2), x before y; of one point, a dot."""
-    units: Units
+    units: Units | None
+    """None for pixels of the picture."""
     filled: bool = False
     colour: RGB | None = None
     """None for that of the layer."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -131,27 +132,30 @@ def _layers(target: Target, cells: NDArray[Any]) -> Iterator[Drawn]:
             yield drawn
 
 
-def _activated(target: Target, cells: NDArray[Any]) -> dict[str, list[NDArray[np.bool_]]]:
+def _activated(target: Target, cells: NDArray[Any]) -> dict[str, list[drawing.Plane]]:
     """Overlays by layer: planes of the state, else those of the image of the same group."""
     state, subject = target.state, target.subject
     own = {plane.group: plane for plane in overlay.planes(state.attributes) if plane.bit < 0}
     of_image = {plane.group: plane for plane in overlay.planes(subject.attributes)}
-    found: dict[str, list[NDArray[np.bool_]]] = {}
+    found: dict[str, list[drawing.Plane]] = {}
     for group, layer in state.overlays:
         if group in own:
-            plane = own[group]
-            bits = overlay.mask(plane, state.attributes, state.bulk, subject.frame)
+            found.setdefault(layer, []).append(partial(_covered, own[group], target, cells, of_state=True))
         elif group in of_image:
-            plane = of_image[group]
-            if plane.bit < 0:
-                bits = overlay.mask(plane, subject.attributes, subject.bulk, subject.frame)
-            else:
-                bits = overlay.embedded(plane, cells, subject.frame, subject.image)
-        else:
-            continue
-        if bits is not None:
-            found.setdefault(layer, []).append(overlay.placed(plane, bits, subject.image.rows, subject.image.columns))
+            found.setdefault(layer, []).append(partial(_covered, of_image[group], target, cells, of_state=False))
     return found
+
+
+def _covered(plane: overlay.Plane, target: Target, cells: NDArray[Any], *, of_state: bool) -> NDArray[np.bool_] | None:
+    """The pixels of the image that an overlay covers; None when it is not on this frame, or has no data."""
+    subject = target.subject
+    if of_state:
+        bits = overlay.mask(plane, target.state.attributes, target.state.bulk, subject.frame)
+    elif plane.bit < 0:
+        bits = overlay.mask(plane, subject.attributes, subject.bulk, subject.frame)
+    else:
+        bits = overlay.embedded(plane, cells, subject.frame, subject.image)
+    return None if bits is None else overlay.placed(plane, bits, subject.image.rows, subject.image.columns)
 
 
 def _finished(shown: NDArray[np.uint8], target: Target, wanted: Rendition) -> tuple[NDArray[np.uint8], bytes | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -39,7 +40,7 @@ def layer(
     planes: Sequence[NDArray[np.bool_]] = (),
     colour: tuple[int, int, int] = WHITE,
 ) -> Drawn:
-    return colour, planes, strokes, texts
+    return colour, [partial(np.array, plane) for plane in planes], strokes, texts
 
 
 def drawn(*layers: Drawn, placement: Placement | None = None, ground: int = 0) -> NDArray[np.uint8]:
@@ -193,6 +194,16 @@ def test_limits(monkeypatch: pytest.MonkeyPatch, limit: str, content: Drawn) -> 
     monkeypatch.setattr(drawing, limit, 2)
     with pytest.raises(BadPixels, match="the limit is 2"):
         drawn(content)
+
+
+@pytest.mark.parametrize(
+    ("limit", "most", "what"), [("MOST_LENGTH", 50, "longer than 50"), ("MOST_COVERED", 50, "more than 50 pixels")]
+)
+def test_limits_of_work(monkeypatch: pytest.MonkeyPatch, limit: str, most: int, what: str) -> None:
+    drawn(layer(stroke((0, 10), (40, 10))))
+    monkeypatch.setattr(drawing, limit, most)
+    with pytest.raises(BadPixels, match=what):
+        drawn(layer(stroke((0, 10), (40, 10))))
 
 
 def test_limit_of_layers(monkeypatch: pytest.MonkeyPatch) -> None:
