@@ -7,12 +7,21 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 T = TypeVar("T")
+
+
+class _Wanted:
+    """Something that is made as long as somebody waits for it."""
+
+    def __init__(self, task: asyncio.Task[Any]) -> None:
+        self.task = task
+        self.waiting = 0
 
 
 class Workers:
@@ -31,6 +40,8 @@ class Workers:
         self._pool: ThreadPoolExecutor | None = None
         self._under_way: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Hashable, asyncio.Task[Any]]]
         self._under_way = WeakKeyDictionary()
+        self._wanted: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Hashable, _Wanted]] = WeakKeyDictionary()
+        self._turns: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, asyncio.Semaphore]] = WeakKeyDictionary()
         self._limit = limit
         self._bytes = 0
         self._kept: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
@@ -40,6 +51,62 @@ class Workers:
         if self._pool is None:
             self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="worker")
         return await asyncio.get_running_loop().run_in_executor(self._pool, work, *arguments)
+
+    async def to_the_end(self, work: Callable[..., T], *arguments: Any) -> T:
+        """Call a function in one of the threads, and wait for it even when nobody wants the result any more.
+
+        For what is done step by step to one thing, which nobody else may touch or close before the step is over.
+        """
+        step = asyncio.ensure_future(self.run(work, *arguments))
+        try:
+            return await asyncio.shield(step)
+        except asyncio.CancelledError:
+            while not step.done():
+                try:
+                    await asyncio.wait({step})
+                except asyncio.CancelledError:
+                    continue
+            if not step.cancelled():
+                step.exception()
+            raise
+
+    @asynccontextmanager
+    async def turn(self, line: str) -> AsyncIterator[None]:
+        """Wait in a line for something that takes many pieces of work, and memory all the while.
+
+        As many are under way at a time as there are threads; each line has its own.
+        """
+        lines = self._turns.setdefault(asyncio.get_running_loop(), {})
+        async with lines.setdefault(line, asyncio.Semaphore(self._threads)):
+            yield
+
+    async def while_wanted(self, key: Hashable, make: Callable[[], Awaitable[T]]) -> T:
+        """Return the result of `make`, which is awaited once for all that ask for the same key at a time.
+
+        Unlike `once` it keeps nothing, and `make` is cancelled when the last of those who wait has given up.
+        """
+        here = self._wanted.setdefault(asyncio.get_running_loop(), {})
+        wanted = here.get(key)
+        if wanted is None:
+            wanted = here[key] = _Wanted(asyncio.ensure_future(make()))
+
+            def done(task: asyncio.Task[Any]) -> None:
+                if here.get(key) is wanted:
+                    del here[key]
+                if not task.cancelled():
+                    task.exception()
+
+            wanted.task.add_done_callback(done)
+        wanted.waiting += 1
+        try:
+            result: T = await asyncio.shield(wanted.task)
+            return result
+        finally:
+            wanted.waiting -= 1
+            if not wanted.waiting and not wanted.task.done():
+                if here.get(key) is wanted:
+                    del here[key]  # who asks now begins anew
+                wanted.task.cancel()
 
     async def once(self, key: Hashable, make: Callable[[], Awaitable[T]], size: Callable[[T], int]) -> T:
         """Return the result of `make`, which is awaited once for all that ask for the same key at a time.

@@ -98,3 +98,44 @@ class BlobStore(Protocol):
     def size(self, key: str) -> int:
         """Bytes of a blob. Raises ResourceNotFound."""
         ...
+
+
+class Draft(Protocol):
+    """A file in the making, for a library to write to. Not thread-safe; methods block."""
+
+    def write(self, data: bytes, /) -> int:
+        """Write at the position; raises StorageFull, and PayloadTooLarge beyond what all such files may take."""
+        ...
+
+    def seek(self, offset: int, whence: int = 0, /) -> int: ...
+
+    def tell(self) -> int: ...
+
+    def keep(self) -> Opened:
+        """Let the file be found under its name, and open it."""
+        ...
+
+    def discard(self) -> None:
+        """Forget it. Harmless after `keep` or a second time."""
+        ...
+
+
+class Scratch(Protocol):
+    """Files that were made on request and can be made again, kept for a while within a number of bytes."""
+
+    @property
+    def limit(self) -> int:
+        """Bytes of all of them."""
+        ...
+
+    def open(self, name: str) -> Opened | None:
+        """Open a file that is there; blocks. It can be read to its end, even if it is removed meanwhile."""
+        ...
+
+    def draft(self, name: str) -> Draft | None:
+        """Begin a file; None while somebody else is at it, or just came to its end: look again. Blocks."""
+        ...
+
+    def clear(self) -> None:
+        """Remove all but what is being made. Blocks."""
+        ...

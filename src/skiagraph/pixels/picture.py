@@ -21,6 +21,9 @@ JPEG, PNG, GIF, JP2, JPH, JXL = "image/jpeg", "image/png", "image/gif", "image/j
 MEDIA_TYPES: Final = (JPEG, PNG, GIF, JP2, JPH, JXL)
 """Of single pictures, the default first."""
 
+MP4: Final = "video/mp4"
+"""Of all frames together: `video_encode`."""
+
 EMBED: Final = frozenset({JPEG, PNG, JP2, JPH})
 """Those that take any ICC profile; JPEG XL says sRGB by itself, and GIF knows no colour space."""
 

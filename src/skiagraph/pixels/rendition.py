@@ -7,6 +7,7 @@ function of values; the service reads the bytes and says which.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +31,7 @@ class Rendition:
     """How frames are to be shown."""
 
     media_type: str = picture.JPEG
-    """One of `picture.MEDIA_TYPES`."""
+    """One of `picture.MEDIA_TYPES`, or `picture.MP4`."""
     window: Window | None = None
     viewport: Viewport | None = None
     quality: int | None = None
@@ -50,7 +51,7 @@ class Rendition:
         wanted = self.icc_profile
         if wanted in (None, IccProfile.NO) or self.media_type in picture.EMBED:
             return
-        if self.media_type != picture.JXL or wanted not in (IccProfile.YES, IccProfile.SRGB):
+        if self.media_type not in (picture.JXL, picture.MP4) or wanted not in (IccProfile.YES, IccProfile.SRGB):
             raise BadRequest(f"'iccprofile={wanted.value if wanted else ''}' is not possible with {self.media_type}.")
 
 
@@ -106,6 +107,26 @@ def drawn(frame: bytes, subject: Subject, rendition: Rendition) -> tuple[NDArray
     return finished(shown, frame, subject, rendition)
 
 
+def drawn_picture(
+    shown: NDArray[np.uint8], subject: Subject, rendition: Rendition
+) -> tuple[NDArray[np.uint8], bytes | None]:
+    """Render a frame that is RGB already, as one of a video, of the size of the image; else as `drawn`."""
+    viewport.fit(shown.shape[1], shown.shape[0], rendition.viewport)
+    shown = viewport.apply(_covered(shown, None, subject, rendition), rendition.viewport)
+    return finished(shown, b"", subject, rendition)
+
+
+def is_bare(attributes: Attributes, rendition: Rendition) -> bool:
+    """Whether a video is shown as it is: nothing is drawn on its frames, and they are not cut or scaled.
+
+    An ICC profile of the Instance is not looked at: a video stream says by itself what its colours are.
+    """
+    plain = rendition.icc_profile in (None, IccProfile.NO, IccProfile.YES, IccProfile.SRGB)
+    untouched = rendition.viewport is None and rendition.quality is None and not rendition.annotation and plain
+    drawn_on = (rendition.overlays and overlay.planes(attributes)) or shutter.from_attributes(attributes) is not None
+    return untouched and not drawn_on
+
+
 def finished(
     shown: NDArray[np.uint8], frame: bytes, subject: Subject, rendition: Rendition
 ) -> tuple[NDArray[np.uint8], bytes | None]:
@@ -121,7 +142,14 @@ def whole(frame: bytes, subject: Subject, rendition: Rendition) -> NDArray[np.ui
     pixels, described = samples.values(cells, described)
     attributes = subject.attributes
     look = appearance.of_frame(attributes, subject.image, subject.frame, subject.bulk).with_window(rendition.window)
-    shown = render.render(pixels, described, look)
+    return _covered(render.render(pixels, described, look), cells, subject, rendition)
+
+
+def _covered(
+    shown: NDArray[np.uint8], cells: NDArray[Any] | None, subject: Subject, rendition: Rendition
+) -> NDArray[np.uint8]:
+    """Draw overlay planes, those within the cells too where there are any, and the shutter."""
+    attributes = subject.attributes
     planes = overlay.planes(attributes) if rendition.overlays else ()
     shape = shutter.from_attributes(macro(attributes, subject.frame, "00189472") or attributes)
     if not planes and shape is None:
@@ -131,7 +159,7 @@ def whole(frame: bytes, subject: Subject, rendition: Rendition) -> NDArray[np.ui
         if plane.bit < 0:
             bits = overlay.mask(plane, attributes, subject.bulk, subject.frame)
         else:
-            bits = overlay.embedded(plane, cells, subject.frame, subject.image)
+            bits = None if cells is None else overlay.embedded(plane, cells, subject.frame, subject.image)
         if bits is not None:
             overlay.draw(shown, plane, bits)
     if shape is not None:

@@ -35,6 +35,7 @@ async def retrieve(archive: Archive, request: Request) -> Response:
     one = len(numbers) == 1
     offers = _offers(instance, conversion.possible(instance, bare=True), single=one)
     check(instance, numbers, offers)
+    _refuse_videos(instance, offers)
     choice = representation.negotiate(archive, request, offers)
     if conversion.in_doubt(choice.offer):
         offers = _offers(instance, await conversion.certain(archive, instance, bare=True), single=one)
@@ -92,8 +93,6 @@ def check(instance: StoredInstance, numbers: Sequence[int], offers: Sequence[Off
     ------
     ResourceNotFound
         There is no pixel data, or the details tell which frames do not exist.
-    NoAcceptableRepresentation
-        The frames are those of a video stream.
     """
     if not instance.pixel_tag:
         raise ResourceNotFound("The Instance has no pixel data, so that it has no frames.")
@@ -105,9 +104,14 @@ def check(instance: StoredInstance, numbers: Sequence[int], offers: Sequence[Off
         )
         details = (instance.pixel_problem,) if instance.pixel_problem else ()
         raise ResourceNotFound(f"Not all of the frames exist: the Instance {there}; missing: {named}.", details=details)
+
+
+def _refuse_videos(instance: StoredInstance, offers: Sequence[Offer]) -> None:
+    """Raise NoAcceptableRepresentation for frames of a video stream, which are no values of their own."""
     if instance.video and instance.frames > 1:
         raise NoAcceptableRepresentation(
-            "Single frames can not be cut out of a video stream. The whole stream is the resource …/pixeldata.",
+            "Single frames can not be cut out of a video stream. The whole stream is the resource …/pixeldata, and"
+            " …/rendered below the frame a picture of it.",
             details=available(offers),
         )
 

@@ -11,7 +11,9 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 import orjson
+from numpy.typing import NDArray
 
 from skiagraph.errors import ResourceNotFound
 from skiagraph.index.base import StoredInstance
@@ -20,7 +22,7 @@ from skiagraph.pixels.elements import Bulk
 from skiagraph.pixels.image import ImageParams
 from skiagraph.pixels.mosaic import Mosaic, Tile
 from skiagraph.pixels.rendition import Rendition, Subject
-from skiagraph.services import plain, representation, stored_frames
+from skiagraph.services import plain, representation, stored_frames, videos
 from skiagraph.services.archive import Archive
 from skiagraph.values import Attributes
 from skiagraph.wire.rendering_query import RenderingQuery
@@ -75,8 +77,13 @@ def is_slide(instance: StoredInstance) -> bool:
 
 
 def is_image(instance: StoredInstance) -> bool:
-    """Whether its frames can be shown one by one."""
+    """Whether it is an image whose frames can be decoded."""
     return kind(instance) in (Kind.SINGLE_FRAME, Kind.MULTI_FRAME)
+
+
+def can_be_shown(instance: StoredInstance) -> bool:
+    """Whether its frames can be shown one by one: an image, or a stored video."""
+    return is_image(instance) or (kind(instance) is Kind.VIDEO and instance.frames > 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,9 +205,25 @@ def _key(instance: StoredInstance, frame: int, wanted: Rendition) -> Hashable:
 
 async def _encoded(archive: Archive, instance: StoredInstance, frame: int, wanted: Rendition) -> bytes:
     description = await describe(archive, instance)
+    if kind(instance) is Kind.VIDEO:
+        shown, profile = await drawn(archive, instance, description, frame, wanted)
+        return await archive.workers.run(
+            lambda: picture.encode(shown, wanted.media_type, quality=wanted.quality, profile=profile)
+        )
     found = await subject(archive, instance, description, frame, overlays=wanted.overlays)
     stored = await stored_frames.read(archive, instance, frame)
-    return await archive.workers.run(rendition.encoded, stored, found, wanted)
+    return await archive.workers.run(rendition.encoded, stored, found, wanted)  # in one go: most pictures are these
+
+
+async def drawn(
+    archive: Archive, instance: StoredInstance, description: Description, frame: int, wanted: Rendition
+) -> tuple[NDArray[np.uint8], bytes | None]:
+    """One frame as pixels of 8 bits, and the ICC profile to embed. Raises as `encoded`."""
+    found = await subject(archive, instance, description, frame, overlays=wanted.overlays)
+    if kind(instance) is Kind.VIDEO:
+        return await videos.picture(archive, instance, found, wanted)
+    stored = await stored_frames.read(archive, instance, frame)
+    return await archive.workers.run(rendition.drawn, stored, found, wanted)
 
 
 async def slide(archive: Archive, instance: StoredInstance, wanted: Rendition) -> bytes:
@@ -256,18 +279,21 @@ def not_shown(instance: StoredInstance) -> str:
     """Why an Instance is no image that can be shown, in a sentence."""
     if instance.pixel_problem:
         return instance.pixel_problem
-    if kind(instance) is Kind.VIDEO:
-        return "Stored videos are not rendered; the whole stream is the resource …/pixeldata."
     if instance.pixel_tag:
         return f"Frames in the Transfer Syntax {instance.transfer_syntax_uid} can not be decoded."
     return "The Instance is no image, and there is no rendering of its kind."
 
 
 def hundredths(attributes: Attributes, numbers: Sequence[int]) -> list[int]:
-    """How long each of these frames of an animation is shown, in 1/100 s.
+    """How long each of these frames of an animation is shown, in 1/100 s: `milliseconds`, from 20 to 10,000."""
+    return [min(max(round(one / 10), 2), 1000) for one in milliseconds(attributes, numbers)]
+
+
+def milliseconds(attributes: Attributes, numbers: Sequence[int]) -> list[float]:
+    """How long each of these frames is shown.
 
     By Frame Time Vector (0018,1065), Frame Time (0018,1063), Recommended Display Frame Rate (0008,2144) or Cine Rate
-    (0018,0040); else 1/10 s. From 2, below which browsers take their own time, to 1000.
+    (0018,0040); else 1/10 s.
     """
     vector = elements.numbers(attributes, "00181065")
     time = elements.number(attributes, "00181063") or 0.0
@@ -276,4 +302,4 @@ def hundredths(attributes: Attributes, numbers: Sequence[int]) -> list[int]:
         time = 1000 / rate if rate > 0 else 100.0
     # Each of the vector is the time since the frame before, so that the last one lasts as long as the one before
     times = [vector[min(number, len(vector) - 1)] if len(vector) > 1 else time for number in numbers]
-    return [min(max(round((one if one > 0 else time) / 10), 2), 1000) for one in times]
+    return [one if one > 0 else time for one in times]

@@ -8,7 +8,8 @@ Response  200 with one picture, an animation, or multipart/related of one pictur
 
 One frame is a single part, image/jpeg by default. A multi-frame Instance has no default in the standard: ``*/*`` gets
 an animated image/gif of all frames, image/gif by name too, any other type by name the middle frame; multipart has all.
-A list of frames is multipart by default, animated as a single image/gif. A whole slide image is one picture, put
+A stored video is video/mp4 by default, and a multi-frame image by name; videos have animations and pictures as images
+do. A list of frames is multipart by default, animated as a single image/gif. A whole slide image is one picture, put
 together of the tiles that the viewport needs; multipart has its tiles. The same request gives the same bytes.
 """
 
@@ -18,12 +19,12 @@ import hashlib
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Sequence
 
-from skiagraph.errors import NoAcceptableRepresentation
+from skiagraph.errors import NoAcceptableRepresentation, PayloadTooLarge
 from skiagraph.index.base import StoredInstance
-from skiagraph.pixels import picture, rendition
+from skiagraph.pixels import picture
 from skiagraph.pixels.image import BadPixels
 from skiagraph.pixels.rendition import Rendition
-from skiagraph.services import documents, frames, pictures, presentation, reports, representation, stored_frames
+from skiagraph.services import documents, films, frames, pictures, presentation, reports, representation
 from skiagraph.services.archive import Archive
 from skiagraph.services.pictures import Kind
 from skiagraph.services.representation import Representation, Version
@@ -37,6 +38,7 @@ from skiagraph.wire.rendering_query import RenderingQuery, parse_rendered
 from skiagraph.wire.transaction import Transaction
 
 _ANIMATED_FIRST = (picture.GIF, *(name for name in picture.MEDIA_TYPES if name != picture.GIF))
+_FILM_FIRST = (picture.MP4, *_ANIMATED_FIRST)
 
 
 async def retrieve(archive: Archive, request: Request) -> Response:
@@ -120,7 +122,10 @@ async def _instance(archive: Archive, request: Request, instance: StoredInstance
         return await presentation.retrieve(archive, request, instance, asked)
     _refuse_what_is_no_image(instance)
     slide = pictures.is_slide(instance)
-    names = picture.MEDIA_TYPES if kind is Kind.SINGLE_FRAME or slide else _ANIMATED_FIRST
+    if kind is Kind.VIDEO:
+        names = _FILM_FIRST
+    else:
+        names = (*_ANIMATED_FIRST, picture.MP4) if films.can_be_made(instance) else picture.MEDIA_TYPES
     choice = negotiate(archive, request, rendered_offers(names, single=True))
     numbers: Sequence[int] = range(1, instance.frames + 1)
     if not choice.multipart and (slide or choice.offer.media_type != picture.GIF):
@@ -129,7 +134,7 @@ async def _instance(archive: Archive, request: Request, instance: StoredInstance
 
 
 def _refuse_what_is_no_image(instance: StoredInstance) -> None:
-    if not pictures.is_image(instance):
+    if not pictures.can_be_shown(instance):
         raise NoAcceptableRepresentation(pictures.not_shown(instance))
 
 
@@ -156,6 +161,8 @@ async def _frames(
     if unchanged is not None:
         return unchanged
     url = representation.url(request, instance.path)
+    if wanted.media_type == picture.MP4 and not choice.multipart:
+        return await films.retrieve(archive, request, instance, wanted, version)
     if choice.multipart:
         return await representation.multipart(request, _parts(archive, instance, numbers, wanted, url), version)
     location = url if whole else f"{url}/frames/{request.parameters['frames']}"
@@ -181,8 +188,11 @@ async def _parts(
 
     A frame that is damaged does not take the others with it: its part is text, and says why.
     """
+    if wanted.media_type == picture.MP4:
+        yield await _film(archive, instance, wanted, url)
+        return
     for place, number in enumerate(numbers):
-        if place + 1 < len(numbers):
+        if place + 1 < len(numbers) and not instance.video:  # a video is read in one row
             pictures.ahead(archive, instance, number, wanted)
             pictures.ahead(archive, instance, numbers[place + 1], wanted)
         location = url if instance.frames == 1 else f"{url}/frames/{number}"
@@ -196,6 +206,14 @@ async def _parts(
 _DAMAGED = "text/plain; charset=utf-8"
 
 
+async def _film(archive: Archive, instance: StoredInstance, wanted: Rendition, url: str) -> Representation:
+    """All frames as one video; text that says why where it can not be made."""
+    try:
+        return films.represent(await films.find(archive, instance, wanted), url)
+    except (BadPixels, PayloadTooLarge) as error:
+        return representation.made(f"{error.message}\n".encode(), _DAMAGED, url)
+
+
 def _animation(
     archive: Archive, instance: StoredInstance, numbers: Sequence[int], wanted: Rendition, location: str
 ) -> Representation:
@@ -205,9 +223,7 @@ def _animation(
         description = await pictures.describe(archive, instance)
         times = pictures.hundredths(description.attributes, numbers)
         for place, number in enumerate(numbers):
-            found = await pictures.subject(archive, instance, description, number, overlays=wanted.overlays)
-            stored = await stored_frames.read(archive, instance, number)
-            shown, _ = await archive.workers.run(rendition.drawn, stored, found, wanted)
+            shown, _ = await pictures.drawn(archive, instance, description, number, wanted)
             data = await archive.workers.run(picture.animation_frame, shown, times[place])
             yield data if place else picture.animation_head(shown.shape[1], shown.shape[0]) + data
         yield picture.ANIMATION_END
@@ -235,9 +251,10 @@ async def _instances(archive: Archive, request: Request, path: ResourcePath, ask
     unchanged = representation.not_modified(request, version)
     if unchanged is not None:
         return unchanged
-    image = for_instance(choice, _offers(_IMAGE))
-    if image is not None:
-        pictures.rendition_of(asked, image.media_type)  # raises, if it does, before the status
+    for kind in _SHOWN.intersection(kinds):
+        offer = for_instance(choice, _offers(kind))
+        if offer is not None:
+            pictures.rendition_of(asked, offer.media_type)  # raises, if it does, before the status
     left_out = sum(count for kind, count in kinds.items() if for_instance(choice, _offers(kind)) is None)
     return await representation.multipart(
         request,
@@ -249,13 +266,18 @@ async def _instances(archive: Archive, request: Request, path: ResourcePath, ask
 
 
 _IMAGE = "image/*"
+_FRAMES = "image/*, video/*"
+_VIDEO = "video/*, image/*"
+_SHOWN = frozenset({_IMAGE, _FRAMES, _VIDEO})
 _REPORT = "text/*"
 
 
 async def _kind(archive: Archive, instance: StoredInstance) -> str | None:
-    """Media type of a document, or that of all images or reports; None for what is not rendered."""
-    if pictures.is_image(instance):
-        return _IMAGE
+    """Media type of a document, or those of all images, videos or reports; None for what is not rendered."""
+    if pictures.can_be_shown(instance):
+        if instance.video:
+            return _VIDEO
+        return _FRAMES if films.can_be_made(instance) else _IMAGE
     if reports.is_report(instance):
         return _REPORT if await reports.has_content(archive, instance) else None
     found = await documents.find(archive, instance) if pictures.kind(instance) is Kind.DOCUMENT else None
@@ -265,7 +287,12 @@ async def _kind(archive: Archive, instance: StoredInstance) -> str | None:
 def _offers(kind: str | None) -> tuple[Offer, ...]:
     if kind is None:
         return ()
-    names = {_IMAGE: picture.MEDIA_TYPES, _REPORT: reports.MEDIA_TYPES}
+    names = {
+        _IMAGE: picture.MEDIA_TYPES,
+        _FRAMES: (*picture.MEDIA_TYPES, picture.MP4),
+        _VIDEO: (picture.MP4, *picture.MEDIA_TYPES),
+        _REPORT: reports.MEDIA_TYPES,
+    }
     return rendered_offers(names.get(kind, (kind,)), single=False)
 
 
@@ -279,7 +306,7 @@ async def _of_all(
             offer = for_instance(choice, _offers(kind))
             if offer is None:
                 continue
-            if kind == _IMAGE:
+            if kind in _SHOWN:
                 wanted = pictures.rendition_of(asked, offer.media_type)
                 async for part in _parts(archive, instance, range(1, instance.frames + 1), wanted, url):
                     yield part
@@ -295,7 +322,7 @@ async def _of_all(
 
 _STATUSES = frozenset({200, 206, 304, 400, 404, 406, 410, 412, 413, 416})
 _ONE = picture.MEDIA_TYPES
-_MANY = tuple(f'{RELATED}; type="{name}"' for name in picture.MEDIA_TYPES)
+_MANY = tuple(f'{RELATED}; type="{name}"' for name in (*picture.MEDIA_TYPES, picture.MP4))
 _STUDY = "/studies/{study}"
 _SERIES = _STUDY + "/series/{series}"
 _INSTANCE = _SERIES + "/instances/{instance}"
@@ -310,7 +337,7 @@ TRANSACTIONS: tuple[Transaction, ...] = (
         _INSTANCE + "/rendered",
         "read",
         _STATUSES,
-        (*_ONE, *_MANY, *reports.MEDIA_TYPES, "application/pdf"),
+        (*_ONE, picture.MP4, *_MANY, *reports.MEDIA_TYPES, "application/pdf"),
         retrieve,
     ),
     Transaction(

@@ -83,7 +83,7 @@ async def _made(
 ) -> bytes:
     """The picture of a frame or (None) of the Instance, or the icon of what has none, or none to be shown."""
     icon, modality = icons.icon_of(instance), ""
-    if pictures.is_image(instance):
+    if pictures.can_be_shown(instance):
         try:
             description = await pictures.describe(archive, instance)
             modality = elements.text(description.attributes, "00080060")
@@ -162,7 +162,7 @@ async def _representative(archive: Archive, path: ResourcePath) -> StoredInstanc
     async for chunk in await archive.index.instances(path):
         for instance in chunk:
             first = first or instance
-            if pictures.is_image(instance):
+            if pictures.can_be_shown(instance):
                 count += 1
                 if instance.sop_class_uid == pictures.WHOLE_SLIDE and len(slides) < _SLIDES_LOOKED_AT:
                     slides.append(instance)
@@ -172,7 +172,7 @@ async def _representative(archive: Archive, path: ResourcePath) -> StoredInstanc
         return await _of_slide(archive, slides)
     wanted = (count - 1) // 2
     async for chunk in await archive.index.instances(path):
-        for instance in filter(pictures.is_image, chunk):
+        for instance in filter(pictures.can_be_shown, chunk):
             if wanted == 0:
                 return instance
             wanted -= 1

@@ -7,8 +7,9 @@ Response  200 with one part; 400 for parameters that are wrong, a frame that is 
           `anonymize`, which is not supported.
 
 Each request is another spelling of one of the Studies Service, and is answered by it once it is checked. What differs:
-a multi-frame image is image/jpeg by default, its middle frame. The Transfer Syntax of ``application/dicom`` is said in
-Content-Type, though §8.7.3.5.2 has no such parameter here: user agents ignore it, or are glad of it.
+a multi-frame image is image/jpeg by default, its middle frame, and video/mp4 by name. The Transfer Syntax of
+``application/dicom`` is said in Content-Type, though §8.7.3.5.2 has no such parameter here: user agents ignore it, or
+are glad of it.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from skiagraph.errors import BadRequest, NoAcceptableRepresentation, ResourceGon
 from skiagraph.index.base import StoredInstance
 from skiagraph.pixels import picture
 from skiagraph.pixels.image import BadPixels
-from skiagraph.services import deidentified, pictures, presentation, rendered, reports, representation, retrieve
+from skiagraph.services import deidentified, films, pictures, presentation, rendered, reports, representation, retrieve
 from skiagraph.services.archive import Archive
 from skiagraph.standard.media_types import DICOM
 from skiagraph.standard.transfer_syntaxes import DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN
@@ -102,9 +103,12 @@ async def _rendered(archive: Archive, request: Request, asked: UriQuery) -> Resp
     _check_image(instance, asked)
     if asked.image.presentation is not None:
         return await _presented(archive, request, asked, instance, *asked.image.presentation)
-    if not pictures.is_image(instance):
+    if not pictures.can_be_shown(instance):
         return await _no_image(archive, request, asked)
-    offers = rendered_offers(picture.MEDIA_TYPES, single=True, multipart=False)
+    names: tuple[str, ...] = picture.MEDIA_TYPES
+    if asked.image.frame is None and films.can_be_made(instance):
+        names = (picture.MP4, *names) if instance.video else (*names, picture.MP4)
+    offers = rendered_offers(names, single=True, multipart=False)
     choice = choose(request.headers.get("accept"), asked.content_type, offers, strict=archive.settings.strict_accept)
     frame = asked.image.frame if instance.frames > 1 else None
     size = (0, 0)
@@ -171,7 +175,7 @@ TRANSACTIONS: tuple[Transaction, ...] = (
         "/wado",
         "read",
         frozenset({200, 206, 304, 400, 404, 406, 410, 412, 413, 416, 501}),
-        (*picture.MEDIA_TYPES, *reports.MEDIA_TYPES, "application/pdf", DICOM),
+        (*picture.MEDIA_TYPES, picture.MP4, *reports.MEDIA_TYPES, "application/pdf", DICOM),
         retrieve_by_uri,
     ),
 )

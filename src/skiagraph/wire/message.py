@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -28,6 +28,8 @@ class Request:
     body: Callable[[], AsyncIterator[bytes]]
     """Opens the payload as a stream of chunks."""
     request_id: str = "-"
+    departed: Callable[[], Awaitable[None]] | None = None
+    """Waits until the client has gone, for what takes long before the first byte; the body is not read then."""
 
     @property
     def url(self) -> str:
