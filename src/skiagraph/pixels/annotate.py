@@ -36,17 +36,33 @@ def lines(attributes: Attributes, annotation: Annotation, frame: int, frames: in
     return [line for line in cleaned if line]
 
 
-def annotate(picture: NDArray[np.uint8], top: Sequence[str], bottom: Sequence[str]) -> NDArray[np.uint8]:
-    """Write lines along the left edge, from the top and up from the bottom; return the picture with them."""
+def annotate(
+    picture: NDArray[np.uint8],
+    top: Sequence[str],
+    bottom: Sequence[str],
+    *,
+    size: int | None = None,
+    dark: bool = False,
+) -> NDArray[np.uint8]:
+    """Write lines along the left edge, from the top and up from the bottom; return the picture with them.
+
+    Parameters
+    ----------
+    size
+        Of the text in pixels; None: by the size of the picture.
+    dark
+        Black with a white edge, for what is on white paper.
+    """
     if not top and not bottom:
         return picture
     from PIL import Image, ImageDraw
 
     rows, columns = picture.shape[:2]
-    size = min(max(min(rows, columns) // 28, SMALLEST), LARGEST)
+    size = size or min(max(min(rows, columns) // 28, SMALLEST), LARGEST)
     image = Image.fromarray(np.ascontiguousarray(picture))
     draw = ImageDraw.Draw(image)
     white, black = (255, 0) if picture.ndim == 2 else ((255, 255, 255), (0, 0, 0))
+    ink, edge = (black, white) if dark else (white, black)
     margin, step = size // 2, size * 4 // 3
 
     def length(run: str, face: fonts.Face) -> float:
@@ -64,11 +80,11 @@ def annotate(picture: NDArray[np.uint8], top: Sequence[str], bottom: Sequence[st
             draw.text(
                 (x, y + size),
                 run,
-                fill=white,
+                fill=ink,
                 font=fonts.font(face, size),
                 anchor="ls",
                 stroke_width=max(1, size // 12),
-                stroke_fill=black,
+                stroke_fill=edge,
             )
             x += length(run, face)
     return np.asarray(image)
