@@ -150,7 +150,8 @@ async def _encoded(
         sop_class_uid=instance.sop_class_uid,
         sop_instance_uid=sop_instance_uid,
     )
-    deflate = transfer_syntaxes.get(uid).deflated and (uid != instance.transfer_syntax_uid or deidentified is not None)
+    as_stored = uid == instance.transfer_syntax_uid and deidentified is None and not _is_odd(instance)
+    deflate = transfer_syntaxes.get(uid).deflated and not as_stored
     if deflate or data_set.length is None:
 
         async def read(_: ByteRange | None) -> AsyncIterator[Chunk]:
@@ -178,12 +179,20 @@ async def _data_set(
         return await _with_other_pixels(archive, instance, target_uid, deidentified)
     if deidentified is not None:
         return await _without_identity(archive, instance, deidentified)
+    if _is_odd(instance):
+        return _DataSet(await asyncio.to_thread(_plan, archive, instance, None))
     if stored.deflated and uid != stored.uid:
         return _DataSet(None)
     if uid == stored.uid or not (stored.implicit_vr or stored.big_endian):
         length = instance.size - instance.dataset_offset
         return _DataSet(Plan((Span(instance.dataset_offset, length),), length))
     return _DataSet(await asyncio.to_thread(_plan, archive, instance, None))
+
+
+def _is_odd(instance: StoredInstance) -> bool:
+    """Whether the data set may be in another VR encoding than its Transfer Syntax has: nobody else could read it."""
+    stored = transfer_syntaxes.get(instance.transfer_syntax_uid)
+    return not instance.has_preamble and (stored.encapsulated or stored.deflated)
 
 
 def _plan(

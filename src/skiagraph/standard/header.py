@@ -67,12 +67,12 @@ class Header:
     """Everything about an Instance but its bulk bytes."""
 
     transfer_syntax_uid: str
-    """As File Meta Information says; where that is missing, as found out from the bytes."""
+    """As File Meta Information says; where that is missing or wrong, as found out from the bytes."""
     dataset_offset: int
     """First byte of the data set in the file: behind preamble, prefix and File Meta Information."""
     has_preamble: bool
-    """128 bytes and ``DICM`` lead the file, and its File Meta Information names a Transfer Syntax; else it can only go
-    out re-encoded."""
+    """128 bytes and ``DICM`` lead the file, and its File Meta Information names the Transfer Syntax that the data set
+    is in; else it can only go out re-encoded."""
     meta: Attributes
     """Group 0002; not part of metadata."""
     attributes: Attributes

@@ -33,6 +33,8 @@ _LARGEST_META: Final = 1 << 20
 _LITTLE: Final = decoder_table(big_endian=False)
 _ASCII: Final = character_set(())
 _TRANSFER_SYNTAX_UID: Final = "00020010"
+_NATIVE: Final = frozenset({IMPLICIT_VR_LITTLE_ENDIAN, EXPLICIT_VR_LITTLE_ENDIAN, EXPLICIT_VR_BIG_ENDIAN})
+"""Transfer Syntaxes that differ in nothing but how elements are written, which the bytes show."""
 _COMMAND: Final = b"\0\0\0\0\4\0\0\0"
 """Command Group Length (0000,0000) in Implicit VR Little Endian."""
 _FIRST_GROUPS: Final = frozenset({0x0002, 0x0004, 0x0008, 0x0010, 0x0018, 0x0020})
@@ -93,9 +95,11 @@ def read(
     head = _bytes(source, base, window, start.dataset_offset, 16)
     explicit, big_endian = _encoding(head, start, syntax, source.size - start.dataset_offset, remarks)
     if not start.transfer_syntax_uid:
-        uid = EXPLICIT_VR_BIG_ENDIAN if big_endian else EXPLICIT_VR_LITTLE_ENDIAN
-        syntax = transfer_syntax(uid if explicit else IMPLICIT_VR_LITTLE_ENDIAN)
+        syntax = transfer_syntax(_native(explicit, big_endian))
         remarks.add("", f"no Transfer Syntax UID; the bytes are {syntax.name}")
+    as_declared = (explicit, big_endian) == (not syntax.implicit_vr, syntax.big_endian)
+    if not as_declared and syntax.uid in _NATIVE:
+        syntax = transfer_syntax(_native(explicit, big_endian))
     found = part10_dataset.read(
         source,
         start.dataset_offset,
@@ -113,8 +117,8 @@ def read(
     return Header(
         transfer_syntax_uid=syntax.uid,
         dataset_offset=start.dataset_offset,
-        # Without a Transfer Syntax UID nobody could read the file: it goes out with one, where that can be made.
-        has_preamble=start.has_preamble and (bool(start.transfer_syntax_uid) or encapsulated),
+        # Without a Transfer Syntax UID, or with a wrong one, nobody could read it: it goes out with the right one.
+        has_preamble=start.has_preamble and (bool(start.transfer_syntax_uid) or encapsulated) and as_declared,
         meta=start.meta,
         attributes=found.attributes,
         bulkdata=found.bulkdata,
@@ -152,6 +156,12 @@ def _plain(source: Source, start: _Start, limits: Limits, remarks: Remarks) -> S
     if inflated.trailing > 1:
         remarks.add("", "there are bytes behind the deflated data set")
     return inflated
+
+
+def _native(explicit: bool, big_endian: bool) -> str:
+    if not explicit:
+        return IMPLICIT_VR_LITTLE_ENDIAN
+    return EXPLICIT_VR_BIG_ENDIAN if big_endian else EXPLICIT_VR_LITTLE_ENDIAN
 
 
 def _bytes(source: Source, base: int, window: bytes, offset: int, length: int) -> bytes:

@@ -172,6 +172,7 @@ def read(
     texts, implicit = _TEXTS, _IMPLICIT
     explicit_little, explicit_big = struct.Struct("<HH2sH").unpack_from, struct.Struct(">HH2sH").unpack_from
     implicit_little, implicit_big = struct.Struct("<HHL").unpack_from, struct.Struct(">HHL").unpack_from
+    swaps = big_endian  # bulk data that is read by its VR
     short = _SHORT_BIG if big_endian else _SHORT_LITTLE
     unpack = explicit_big if big_endian else explicit_little
     trailer = Trailer(source)
@@ -443,8 +444,8 @@ def read(
                         )
                         length = fragments.end - base - begin
                         stop = fragments.after - base
-                    # UN among big endian elements is little endian: nobody is to swap it.
-                    stored = "UN" if foreign and big_endian else name
+                    # UN among big endian elements is little endian, and so is all in it: nobody is to swap that.
+                    stored = "UN" if (foreign and big_endian) or (swaps and not big_endian) else name
                     bulk = Bulk(base + begin, length, stored, fragments is not None)
                     if pixels:
                         result.pixels = PixelElement(text, bulk, fragments)
@@ -479,7 +480,7 @@ def read(
                 if stop > size - base:
                     truncated(text, base + at, length, size - base - begin)
                 key = "".join(f"{level.text}/{len(level.items)}/" for level in stack) + text
-                bulkdata[key] = Bulk(base + begin, length, name)
+                bulkdata[key] = Bulk(base + begin, length, "UN" if swaps and not big_endian else name)
                 current[text] = {"vr": name, "BulkDataURI": f"bulkdata/{key}"}
                 skipped += length
             else:

@@ -110,20 +110,28 @@ COMMAND = b.implicit(0, struct.pack("<L", 10)) + b.implicit(0x00000100, b"\1\0")
         ),
         pytest.param(COMMAND + IMPLICIT_UID, b.IMPLICIT, 22, False, "command group", id="bare, command group"),
         pytest.param(
-            b.meta(b.EXPLICIT) + IMPLICIT_UID, b.EXPLICIT, AT, True, "is in Implicit VR", id="Implicit, not Explicit"
+            b.meta(b.EXPLICIT) + IMPLICIT_UID, b.IMPLICIT, AT, False, "is in Implicit VR", id="Implicit, not Explicit"
         ),
         pytest.param(
-            b.meta(b.IMPLICIT) + UID, b.IMPLICIT, AT - 2, True, "is in Explicit VR", id="Explicit, not Implicit"
+            b.meta(b.IMPLICIT) + UID, b.EXPLICIT, AT - 2, False, "is in Explicit VR", id="Explicit, not Implicit"
         ),
         pytest.param(
             b.meta(b.EXPLICIT) + b.explicit(0x00080018, "UI", b"1.2.3\0", order=">"),
-            b.EXPLICIT,
+            b.BIG_ENDIAN,
             AT,
-            True,
+            False,
             "byte order",
             id="Big Endian, not Little",
         ),
-        pytest.param(b.meta(b.BIG_ENDIAN) + UID, b.BIG_ENDIAN, AT, True, "byte order", id="Little Endian, not Big"),
+        pytest.param(
+            b.meta("1.2.840.10008.1.2.4.50") + IMPLICIT_UID,
+            "1.2.840.10008.1.2.4.50",
+            AT + 2,
+            False,
+            "is in Implicit VR",
+            id="Implicit, not as compressed",
+        ),
+        pytest.param(b.meta(b.BIG_ENDIAN) + UID, b.EXPLICIT, AT, False, "byte order", id="Little Endian, not Big"),
     ],
 )
 def test_what_stands_before_the_data_set(data: bytes, syntax: str, offset: int, preamble: bool, remark: str) -> None:
