@@ -370,18 +370,16 @@ async def _blend(archive: Archive, found: Found, one: Shown) -> Blend:
     if not found.over:
         return Blend((), None, found.state.opacity)
     mine = await _places(archive, one.instance)
-    theirs = {entry.instance.id: await _places(archive, entry.instance) for entry in _distinct(found.over)}
-    stack = [theirs[entry.instance.id].frames[entry.frame - 1].plane for entry in found.over]
-    first = theirs[found.over[0].instance.id]
+    first, stack = await _stack(archive, found)
     plane = mine.frames[one.frame - 1].plane
     plane = None if plane is None else await _registered(archive, found, plane, mine, first)
     aligned = blending.align(plane, stack, (len(found.shown), len(found.over)), same_size=mine.size == first.size)
     if aligned:
         assert plane is not None, "else they are not aligned"
         rows, columns = mine.size
-        numbers = blending.needed(plane, rows, columns, [place for place in stack if place is not None])
+        numbers, reach = blending.needed(plane, rows, columns, [place for place in stack if place is not None])
     else:
-        numbers, plane = [found.shown.index(one)], None
+        numbers, reach, plane = [found.shown.index(one)], 0.0, None
     slices = []
     for number in numbers:
         entry = found.over[number]
@@ -391,11 +389,21 @@ async def _blend(archive: Archive, found: Found, one: Shown) -> Blend:
         voi = superimposed.voi(_uid(entry), entry.frame)
         look = Tones(superimposed.modality, voi, palette=found.state.palette)
         slices.append(Slice(stored, subject, look, stack[number] if aligned else None))
-    return Blend(tuple(slices), plane, found.state.opacity)
+    return Blend(tuple(slices), plane, found.state.opacity, reach)
 
 
-def _distinct(shown: Sequence[Shown]) -> list[Shown]:
-    return list({one.instance.id: one for one in shown}.values())
+async def _stack(archive: Archive, found: Found) -> tuple[Places, list[Plane | None]]:
+    """The first of the superimposed images, and where each of their frames lies; found once for all pictures."""
+
+    async def make() -> tuple[Places, list[Plane | None]]:
+        theirs: dict[int, Places] = {}
+        for entry in found.over:
+            if entry.instance.id not in theirs:
+                theirs[entry.instance.id] = await _places(archive, entry.instance)
+        stack = [theirs[entry.instance.id].frames[entry.frame - 1].plane for entry in found.over]
+        return theirs[found.over[0].instance.id], stack
+
+    return await archive.workers.once(("stack", found.token), make, lambda made: _PLACE_SIZE * len(made[1]))
 
 
 async def _registered(archive: Archive, found: Found, plane: Plane, mine: Places, other: Places) -> Plane | None:

@@ -52,6 +52,8 @@ class Blend:
     underlying: Plane | None
     """In the coordinates of the superimposed frames."""
     opacity: float
+    reach: float = 0.0
+    """mm that the slices reach beyond the first and the last of the whole stack."""
 
 
 def relation(registration: Attributes, source: str, target: str) -> NDArray[np.float64] | None:
@@ -88,8 +90,15 @@ def moved(plane: Plane, by: NDArray[np.float64]) -> Plane:
     return Plane(tuple(origin[:3].tolist()), tuple(across.tolist()), tuple(down.tolist()), plane.thickness)
 
 
-def needed(plane: Plane, rows: int, columns: int, stack: Sequence[Plane]) -> list[int]:
-    """Which slices of a stack lie next to a frame: indices, in their order along the stack; [] when none does.
+def needed(plane: Plane, rows: int, columns: int, stack: Sequence[Plane]) -> tuple[list[int], float]:
+    """Which slices of a stack lie next to a frame.
+
+    Returns
+    -------
+    list of int
+        Indices, in their order along the stack; [] when none does.
+    float
+        mm that the stack reaches beyond its first and its last slice.
 
     Raises
     ------
@@ -105,12 +114,12 @@ def needed(plane: Plane, rows: int, columns: int, stack: Sequence[Plane]) -> lis
     corners = _depths(plane, normal, np.array([0.0, columns - 1]), np.array([0.0, rows - 1]))
     reach = _reach(depths, stack[0])
     if corners.max() < depths[0] - reach or corners.min() > depths[-1] + reach:
-        return []
+        return [], reach
     first = max(int(np.searchsorted(depths, corners.min(), "right")) - 1, 0)
     last = min(int(np.searchsorted(depths, corners.max(), "left")), len(depths) - 1)
     if last - first >= MOST_SLICES:
         raise BadPixels(f"A frame cuts through more than {MOST_SLICES} of those that are to be laid over it.")
-    return [int(number) for number in in_order[first : last + 1]]
+    return [int(number) for number in in_order[first : last + 1]], reach
 
 
 def align(underlying: Plane | None, stack: Sequence[Plane | None], counts: tuple[int, int], *, same_size: bool) -> bool:
@@ -146,7 +155,7 @@ def superimpose(shown: NDArray[np.uint8], blend: Blend) -> NDArray[np.uint8]:
         if values.shape != (rows, columns):
             raise BadPixels(_NO_PLACE)
     else:
-        values, inside, look = _sampled(blend.underlying, blend.slices, rows, columns)
+        values, inside, look = _sampled(blend, blend.underlying, rows, columns)
     assert look.voi is not None, "they are resolved"
     over = tones.present(render.contrast(values, look.voi), look)
     if over.ndim == 2:
@@ -184,15 +193,15 @@ def _reach(depths: NDArray[np.float64], plane: Plane) -> float:
 
 
 def _sampled(
-    plane: Plane, slices: Sequence[Slice], rows: int, columns: int
+    blend: Blend, plane: Plane, rows: int, columns: int
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_], Tones]:
     """The values of a stack at the places of the pixels of a plane, where there are any, and how they are shown."""
+    slices, reach = blend.slices, blend.reach
     stack = [one.plane for one in slices]
     assert all(other is not None for other in stack), "they are aligned by their places"
     places = [other for other in stack if other is not None]
     normal = places[0].normal
     depths = np.array([float(normal @ np.array(other.origin)) for other in places])
-    reach = _reach(depths, places[0])
     across, down = np.arange(columns, dtype=np.float64), np.arange(rows, dtype=np.float64)
     depth = _depths(plane, normal, across, down)
     look = slices[0].tones
