@@ -241,8 +241,8 @@ async def _instances(
 
 def _offers(kind: Kind, *, single: bool = False, files_only: bool = False) -> tuple[Offer, ...]:
     uid, conversions = kind
-    files = instance_offers((uid,), conversion.giving(conversions), single=single)
-    return files if files_only else (*files, *bulkdata_offers(None))
+    offers = (*instance_offers((uid,), conversion.giving(conversions), single=single), *bulkdata_offers(None))
+    return tuple(offer for offer in offers if offer.media_type in _FILES) if files_only else offers
 
 
 def _negotiate(

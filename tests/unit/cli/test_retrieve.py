@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from .conftest import FakeServer, part10_file
+from .conftest import FakeServer, element, part10_file
 
 Run = Callable[..., Any]
 FILES = [part10_file(f"1.2.{number}", content=b"\r\n--b" * number) for number in range(3)]
@@ -114,3 +114,46 @@ def test_an_answer_of_another_kind_is_said(server: FakeServer, run: Run, tmp_pat
     result = run("retrieve", "1.2", "--output", tmp_path)
     assert result.exit_code == 1
     assert "text/html" in result.output
+
+
+# De-identified
+
+
+def nameless(uid: str, removed: bytes) -> bytes:
+    return part10_file(uid, content=element(0x62, "CS", removed, 0x12))
+
+
+def test_anonymize_is_asked_for(server: FakeServer, run: Run, tmp_path: Path) -> None:
+    answer(server, multipart([nameless("1.2.0", b"YES ")]))
+    result = run("retrieve", "1.2", "--output", tmp_path, "--anonymize")
+    assert result.exit_code == 0, result.output
+    assert server.requests[-1].url.params["anonymize"] == "yes"
+    assert [path.name for path in tmp_path.iterdir()] == ["1.2.0.dcm"]
+    run("retrieve", "1.2", "--output", tmp_path)
+    assert "anonymize" not in server.requests[-1].url.params
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        pytest.param(part10_file("1.2.9"), id="says nothing"),
+        pytest.param(nameless("1.2.9", b"NO"), id="says no"),
+        pytest.param(b"no DICOM", id="no DICOM"),
+    ],
+)
+def test_what_was_not_anonymized_is_not_kept(server: FakeServer, run: Run, tmp_path: Path, file: bytes) -> None:
+    """Servers ignore parameters that they do not know (PS3.18 §8.3)."""
+    answer(server, multipart([nameless("1.2.0", b"YES "), file, nameless("1.2.1", b"YES ")]))
+    result = run("retrieve", "1.2", "--output", tmp_path, "--anonymize")
+    assert result.exit_code == 1
+    assert "not kept" in result.output
+    assert [path.name for path in tmp_path.iterdir()] == ["1.2.0.dcm"]
+
+
+def test_what_the_server_warns_of_is_told(server: FakeServer, run: Run, tmp_path: Path) -> None:
+    headers = {"content-type": "multipart/related; boundary=xyz", "warning": "299 http://x/y: pixels were not cleaned"}
+    body = multipart([nameless("1.2.0", b"YES ")])
+    server.before = lambda _request: httpx.Response(200, content=body, headers=headers)
+    result = run("retrieve", "1.2", "--output", tmp_path, "--anonymize")
+    assert result.exit_code == 0, result.output
+    assert "pixels were not cleaned" in result.output
