@@ -32,6 +32,7 @@ _VR = re.compile(r"[A-Z]{2}", re.ASCII)
 _INTEGERS = frozenset({"SL", "SS", "SV", "UL", "US", "UV"})
 _FLOATS = frozenset({"FD", "FL"})
 _TRIMMED = frozenset({"AE", "AT", "CS", "DA", "DS", "DT", "IS", "TM", "UI", "UR"}) | _INTEGERS | _FLOATS
+_LONG_TEXT = frozenset({"LT", "ST", "UC", "UT"})  # blanks at the start count
 _TO_XSD = {"Infinity": "INF", "-Infinity": "-INF"}
 _FROM_XSD = {"INF": "Infinity", "+INF": "Infinity", "-INF": "-Infinity", "NaN": "NaN"}
 _MOST_MISSING = 1000  # empty values that only ``number`` tells of
@@ -150,7 +151,7 @@ def _replacement(match: re.Match[str]) -> str:
 # Reading ----------------------------------------------------------------------------------------------------------
 
 
-def from_xml(data: bytes, *, max_bytes: int = 64 * 2**20, max_depth: int = 64) -> Attributes:
+def from_xml(data: bytes, *, max_bytes: int = 64 * 2**20, max_depth: int = 64, as_text: bool = False) -> Attributes:
     """Read one document as a data set in the DICOM JSON Model, tags ascending.
 
     IS and DS become numbers as in `standard.dicom_json`. Private elements get blocks from 10 on, with their
@@ -160,6 +161,8 @@ def from_xml(data: bytes, *, max_bytes: int = 64 * 2**20, max_depth: int = 64) -
     ----------
     max_bytes, max_depth
         Largest document; deepest nesting of Sequences.
+    as_text
+        All values stay text, for a reader that does not believe the VRs (`standard.data_set`).
 
     Raises
     ------
@@ -168,7 +171,7 @@ def from_xml(data: bytes, *, max_bytes: int = 64 * 2**20, max_depth: int = 64) -
     """
     if len(data) > max_bytes:
         raise CannotUnderstand(f"The XML document has more than {max_bytes} bytes.")
-    reader = _Reader(max_depth)
+    reader = _Reader(max_depth, as_text)
     parser = etree.XMLParser(
         target=reader, resolve_entities=False, no_network=True, load_dtd=False, dtd_validation=False, huge_tree=True
     )
@@ -208,8 +211,9 @@ class _DataSet:
 class _Reader:
     """Target of the parser: builds the data set while the document is read, no tree."""
 
-    def __init__(self, max_depth: int) -> None:
+    def __init__(self, max_depth: int, as_text: bool) -> None:
         self._max_depth = max_depth
+        self._as_text = as_text
         self._stack: list[_DataSet | _Element] = []
         self._skipped = 0  # elements that are open below an unknown one
         self._text: list[str] | None = None
@@ -287,7 +291,7 @@ class _Reader:
             assert isinstance(parent, _DataSet)
             _close(top, parent)
         elif name == "Value":
-            top.values[self._number] = _value(text, top)
+            top.values[self._number] = _trimmed(text, top) if self._as_text else _value(text, top)
         elif name == "PersonName":
             groups = {group: "^".join(self._name[group]).rstrip("^") for group in _GROUPS if group in self._name}
             top.values[self._number] = {group: text for group, text in groups.items() if text} or None
@@ -336,6 +340,10 @@ def _number(given: dict[str, str], element: _Element) -> int:
     if number < 1 or number in element.values or number > len(element.values) + _MOST_MISSING:
         raise CannotUnderstand(f"The values of {element.tag} are not numbered 1, 2, 3 …")
     return number
+
+
+def _trimmed(text: str, element: _Element) -> str | None:
+    return (text if element.vr in _LONG_TEXT else text.strip()) or None
 
 
 def _value(text: str, element: _Element) -> Any:

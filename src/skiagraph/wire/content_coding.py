@@ -31,13 +31,13 @@ class Decoder(Protocol):
         ...
 
 
-def content_decoder(coding: str, limit: int) -> Decoder | None:
+def content_decoder(coding: str, limit: int, setting: str = "max_inflated_bytes") -> Decoder | None:
     """Return the decoder for a Content-Encoding header; None where nothing has to be decoded.
 
     Parameters
     ----------
-    limit
-        Bytes that may come out.
+    limit, setting
+        Bytes that may come out; what the setting is called.
 
     Raises
     ------
@@ -48,7 +48,7 @@ def content_decoder(coding: str, limit: int) -> Decoder | None:
     if name in ("", "identity"):
         return None
     if name in ("gzip", "x-gzip", "deflate"):
-        return _Inflater(limit)
+        return _Inflater(limit, setting)
     raise UnsupportedMediaType(
         f"The Content-Encoding {coding[:80]!r} is not supported; supported are gzip and deflate.", codings=SUPPORTED
     )
@@ -75,8 +75,9 @@ def transfer_decoder(encoding: str) -> Decoder | None:
 class _Inflater:
     """gzip, zlib, or the raw deflate that some senders mean by ``deflate``: told by the first bytes."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, setting: str) -> None:
         self._limit = limit
+        self._setting = setting
         self._left = limit
         self._inflater: zlib._Decompress | None = None
         self._head = b""
@@ -95,7 +96,7 @@ class _Inflater:
                 pending = self._inflater.unconsumed_tail
                 self._left -= len(piece)
                 if self._left < 0:
-                    raise PayloadTooLarge(f"The payload decodes to more than {self._limit} bytes (max_inflated_bytes).")
+                    raise PayloadTooLarge(f"The payload decodes to more than {self._limit} bytes ({self._setting}).")
                 if piece:
                     yield piece
         except zlib.error as error:
