@@ -243,7 +243,8 @@ async def _carry_out(
                 continue
             wanted = ByteRange(start, end - start)
         if isinstance(piece, bytes):
-            yield piece if wanted is None else piece[wanted.offset : wanted.end]
+            for literal in conversion.pieces(piece, wanted):
+                yield literal
             continue
         async for chunk in _read(archive, instance, piece, data_set, wanted):
             yield chunk
@@ -257,7 +258,8 @@ async def _inflated_once(archive: Archive, instance: StoredInstance, data_set: _
     try:
         for piece in data_set.plan.pieces:
             if isinstance(piece, bytes):
-                yield piece
+                for literal in conversion.pieces(piece, None):
+                    yield literal
             elif isinstance(piece, Gap):
                 async for chunk in _read(archive, instance, piece, data_set, None):
                     yield chunk
