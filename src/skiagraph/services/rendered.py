@@ -1,8 +1,8 @@
 """Retrieve Rendered — PS3.18 §10.4, the Rendered resources of Table 10.4.1-1; parameters of §8.3.5.1.
 
 Request   GET …/rendered of a Study, Series, Instance or list of frames.
-Behavior  Frames go through the pipeline of PS3.4 N.2 and leave as pictures of 8 bits; SR documents as pages, plain
-          text or XML; Encapsulated Documents as they are.
+Behavior  Frames go through the pipeline of PS3.4 N.2 and leave as pictures of 8 bits; waveforms are plotted; SR
+          documents are pages, plain text or XML; Encapsulated Documents as they are.
 Response  200 with one picture, an animation, or multipart/related of one picture per frame; 206 with a Warning when
           some Instances of a Study or Series are not rendered, 406 when none is.
 
@@ -24,7 +24,7 @@ from skiagraph.index.base import StoredInstance
 from skiagraph.pixels import picture
 from skiagraph.pixels.image import BadPixels
 from skiagraph.pixels.rendition import Rendition
-from skiagraph.services import documents, films, frames, pictures, presentation, reports, representation
+from skiagraph.services import documents, films, frames, pictures, presentation, reports, representation, waveforms
 from skiagraph.services.archive import Archive
 from skiagraph.services.pictures import Kind
 from skiagraph.services.representation import Representation, Version
@@ -120,6 +120,8 @@ async def _instance(archive: Archive, request: Request, instance: StoredInstance
         return await reports.retrieve(archive, request, instance)
     if presentation.is_state(instance):
         return await presentation.retrieve(archive, request, instance, asked)
+    if waveforms.is_waveform(instance):
+        return await waveforms.retrieve(archive, request, instance, asked)
     _refuse_what_is_no_image(instance)
     slide = pictures.is_slide(instance)
     if kind is Kind.VIDEO:
@@ -243,7 +245,7 @@ async def _instances(archive: Archive, request: Request, path: ResourcePath, ask
     offers = tuple(dict.fromkeys(offer for kind in kinds for offer in _offers(kind)))
     if not offers:
         raise NoAcceptableRepresentation(
-            "None of the Instances can be rendered: no image, report or document is among them."
+            "None of the Instances can be rendered: no image, waveform, report or document is among them."
         )
     choice = negotiate(archive, request, offers)
     details = variant(request.headers.get("accept", ""), query.accept(request.query), asked)
@@ -270,6 +272,7 @@ _FRAMES = "image/*, video/*"
 _VIDEO = "video/*, image/*"
 _SHOWN = frozenset({_IMAGE, _FRAMES, _VIDEO})
 _REPORT = "text/*"
+_WAVEFORM = "waveform"
 
 
 async def _kind(archive: Archive, instance: StoredInstance) -> str | None:
@@ -278,6 +281,8 @@ async def _kind(archive: Archive, instance: StoredInstance) -> str | None:
         if instance.video:
             return _VIDEO
         return _FRAMES if films.can_be_made(instance) else _IMAGE
+    if waveforms.is_waveform(instance):
+        return _WAVEFORM if await waveforms.can_be_shown(archive, instance) else None
     if reports.is_report(instance):
         return _REPORT if await reports.has_content(archive, instance) else None
     found = await documents.find(archive, instance) if pictures.kind(instance) is Kind.DOCUMENT else None
@@ -292,6 +297,7 @@ def _offers(kind: str | None) -> tuple[Offer, ...]:
         _FRAMES: (*picture.MEDIA_TYPES, picture.MP4),
         _VIDEO: (picture.MP4, *picture.MEDIA_TYPES),
         _REPORT: reports.MEDIA_TYPES,
+        _WAVEFORM: picture.MEDIA_TYPES,
     }
     return rendered_offers(names.get(kind, (kind,)), single=False)
 
@@ -310,6 +316,8 @@ async def _of_all(
                 wanted = pictures.rendition_of(asked, offer.media_type)
                 async for part in _parts(archive, instance, range(1, instance.frames + 1), wanted, url):
                     yield part
+            elif kind == _WAVEFORM:
+                yield await waveforms.represent(archive, instance, pictures.rendition_of(asked, offer.media_type), url)
             elif kind == _REPORT:
                 report = await reports.represent(archive, instance, offer.media_type, base_url)
                 if report is not None:

@@ -2,7 +2,7 @@
 
 Request   GET …/thumbnail of a Study, Series, Instance or list of frames.
 Behavior  One picture stands for all: the middle frame of the middle image, in the order of Series and Instance
-          Number; of a slide all of its smallest level. What has no picture gets an icon.
+          Number; of a slide all of its smallest level; of a waveform the plot. What has no picture gets an icon.
 Response  200 with one picture, image/jpeg by default, at most 256 × 256 pixels unless `viewport` says otherwise.
 
 It never shows who the patient is: no annotation, no overlay planes; images that say that text is burned into them, and
@@ -19,7 +19,7 @@ from skiagraph.pixels import elements, picture
 from skiagraph.pixels.image import BadPixels, ImageParams
 from skiagraph.pixels.mosaic import Mosaic, plan
 from skiagraph.pixels.rendition import Rendition
-from skiagraph.services import frames, icons, pictures, presentation, rendered, representation
+from skiagraph.services import frames, icons, pictures, presentation, rendered, representation, waveforms
 from skiagraph.services.archive import Archive
 from skiagraph.services.icons import Icon
 from skiagraph.services.pictures import Description
@@ -91,6 +91,13 @@ async def _made(
                 return await _picture(archive, instance, description, frame, viewport, choice)
         except BadPixels:
             icon = Icon.IMAGE
+    elif waveforms.is_waveform(instance):
+        try:
+            size = viewport or Viewport(DEFAULT_SIZE, DEFAULT_SIZE)
+            wanted = Rendition(choice.offer.media_type, viewport=size, overlays=False)
+            return await waveforms.encoded(archive, instance, wanted)
+        except BadPixels:
+            pass  # the icon has to do
     modality = modality or elements.text(await representation.attributes(archive, instance), "00080060")
     return await archive.workers.run(icons.encoded, icon, modality, icons.side(viewport), choice.offer.media_type)
 
@@ -155,13 +162,14 @@ def shows_patient(attributes: Attributes) -> bool:
 
 
 async def _representative(archive: Archive, path: ResourcePath) -> StoredInstance:
-    """The Instance that stands for a Study or Series: the middle one of the images, else the first of all."""
+    """The Instance that stands for a Study or Series: the middle image, else the first waveform or anything."""
     first: StoredInstance | None = None
     count = 0
     slides: list[StoredInstance] = []
     async for chunk in await archive.index.instances(path):
         for instance in chunk:
-            first = first or instance
+            if first is None or (waveforms.is_waveform(instance) and not waveforms.is_waveform(first)):
+                first = instance
             if pictures.can_be_shown(instance):
                 count += 1
                 if instance.sop_class_uid == pictures.WHOLE_SLIDE and len(slides) < _SLIDES_LOOKED_AT:
