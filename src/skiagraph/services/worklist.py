@@ -30,6 +30,7 @@ from skiagraph.standard.procedure_step import Event, Outcome, State
 from skiagraph.standard.return_table import ReturnTable
 from skiagraph.standard.workitem import EXPIRATION, STATE, TRANSACTION_UID, WORKITEM
 from skiagraph.values import Attributes, is_uid
+from skiagraph.wire.conditional import entity_tag, is_not_modified
 from skiagraph.wire.message import Request, Response
 from skiagraph.wire.query import parse_query
 from skiagraph.wire.transaction import Transaction
@@ -76,13 +77,14 @@ async def retrieve(archive: Archive, request: Request) -> Response:
     """GET /workitems/{workitem}."""
     uid = request.parameters["workitem"]
     record = await archive.index.record(WORKITEM, uid)
-    return data_set_answer.respond(
-        archive,
-        request,
-        record.attributes,
-        version=f"{record.id}-{record.version}",
-        location=f"{request.base_url}/workitems/{uid}",
-    )
+    choice = data_set_answer.negotiate(archive, request)
+    form = choice.content_type.rpartition("+")[2]
+    tag = entity_tag(f"{record.id}-{record.version}-{form}", weak=choice.multipart)
+    headers = [("etag", tag), ("cache-control", "private, no-cache"), ("vary", "Accept")]
+    if is_not_modified(request.headers, etag=tag):
+        return Response(304, headers)
+    location = f"{request.base_url}/workitems/{uid}"
+    return data_set_answer.respond(record.attributes, choice, location=location, headers=headers)
 
 
 async def update(archive: Archive, request: Request) -> Response:
