@@ -47,6 +47,7 @@ CT, PR = "volumes/ct-phantom-24/010.dcm", "modalities/pr"
 SOFT: dict[str, Any] = {
     "RescaleSlope": 1,
     "RescaleIntercept": -1024,
+    "RescaleType": "HU",
     "SoftcopyVOILUTSequence": [item(WindowCenter=40, WindowWidth=400)],
 }
 RED, YELLOW, GREEN = [34885, 53485, 50171], [63000, 30500, 56000], [57000, 10000, 50171]
