@@ -92,7 +92,7 @@ def test_the_viewport(given: Given) -> None:
     assert (small.min(axis=2) < 120).mean() > 0.005, "lines do not fade"
     part = shown(f"viewport={columns},2000,100,200,400,300")
     assert part.shape[:2] == (round(300 * columns / 400), columns)
-    flipped = shown(f"viewport={columns},{rows},,,{-columns},")
+    flipped = shown(f"viewport={columns},{rows},,,{-columns}")
     assert (flipped == whole[:, ::-1]).all()
     assert given.get(f"{instance.path}/rendered", PNG, query=f"viewport=10,10,{columns},0,5,5").status == 400
 
