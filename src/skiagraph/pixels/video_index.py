@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,9 +40,10 @@ class FrameIndex:
 
 def of_track(track: Track) -> FrameIndex:
     """The index of a picture track; empty where its tables are."""
-    deltas = _spread(mp4.runs(track.tables.get(b"stts", b"")), track.samples)
+    deltas = _spread(track.tables.get(b"stts", b""), track.samples)
     times = np.cumsum(deltas) - deltas
-    offsets = _spread(mp4.runs(track.tables.get(b"ctts", b"")), track.samples)
+    # With a sign in version 0 too: QuickTime writes it so, and a time that late would be none
+    offsets = _spread(track.tables.get(b"ctts", b""), track.samples, signed=True)
     if len(offsets):
         # As the library that decodes has it: no frame is shown before it is decoded
         offsets = offsets - min(0, int(offsets.min()))
@@ -52,7 +52,7 @@ def of_track(track: Track) -> FrameIndex:
     else:
         shown = times
     if b"stss" in track.tables:
-        numbers = np.frombuffer(mp4.sync_samples(track.tables[b"stss"]), np.uint32).astype(np.int64) - 1
+        numbers = np.frombuffer(mp4.entries(track.tables[b"stss"], 1), np.uint32).astype(np.int64) - 1
         places = numbers[(numbers >= 0) & (numbers < len(times))]
     else:
         places = np.arange(len(times))
@@ -61,7 +61,8 @@ def of_track(track: Track) -> FrameIndex:
     return FrameIndex(np.sort(shown, kind="stable"), shown[places], times[places])
 
 
-def _spread(runs: Iterable[tuple[int, int]], most: int) -> NDArray[np.int64]:
-    found = np.array(list(runs), np.int64).reshape(-1, 2)
-    counts = np.minimum(found[:, 0], most)
-    return np.repeat(found[:, 1], counts)[:most]
+def _spread(table: bytes, most: int, *, signed: bool = False) -> NDArray[np.int64]:
+    """The value of each sample, of a table of runs."""
+    found = np.frombuffer(mp4.entries(table, 2), np.uint32).reshape(-1, 2)
+    values = found[:, 1].astype(np.int32) if signed else found[:, 1]
+    return np.repeat(values.astype(np.int64), np.minimum(found[:, 0], most))[:most]

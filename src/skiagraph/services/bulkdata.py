@@ -293,7 +293,7 @@ async def _of_all(
 
 
 _STATUSES = frozenset({200, 206, 304, 400, 404, 406, 410, 412, 413, 416})
-_MANY = ('multipart/related; type="application/octet-stream"', 'multipart/related; type="image/*"')
+_MANY = tuple(f'multipart/related; type="{name}"' for name in ("application/octet-stream", "image/*", "video/*"))
 _ONE = (*_MANY, "application/octet-stream", "image/*", "video/*")
 _STUDY = "/studies/{study}"
 _SERIES = _STUDY + "/series/{series}"

@@ -5,9 +5,9 @@ Behavior  Each Instance goes out in a Transfer Syntax that is acceptable: as sto
           included. Implicit VR and Big Endian never go out (§8.7.3).
 Response  200 with multipart/related of application/dicom, or application/dicom alone for one Instance; 206 with a
           Warning when some Instances can not be sent acceptably; 406 when none can. Asked for as octet-stream:
-          the bulkdata (Table 10.4.4-1); as application/zip, an extension: the files in an archive. Among several
-          Instances, one whose pixels turn out to be damaged when they should be converted goes out as it is stored,
-          and its part says so.
+          the bulkdata (Table 10.4.4-1), of a video as a single part too; as application/zip, an extension: the files
+          in an archive. Among several Instances, one whose pixels turn out to be damaged when they should be converted
+          goes out as it is stored, and its part says so.
 
 ``anonymize=yes``, the parameter of the URI Service, is taken here too, as an extension (`deidentified`).
 """
@@ -75,11 +75,15 @@ async def _retrieve_instance(archive: Archive, request: Request, path: ResourceP
     instance = await archive.index.locate(path)
     uid = instance.transfer_syntax_uid
     offers = _offers((uid, conversion.possible(instance)), single=True, files_only=anonymize)
+    if instance.video and not anonymize:  # one value, whose type tells it from the Instance
+        offers += tuple(offer for offer in bulkdata_offers(uid, single=True) if not offer.multipart)
     choice = representation.negotiate(archive, request, offers)
     if choice.offer.media_type in _FILES and conversion.in_doubt(choice.offer):
         offers = _offers((uid, await conversion.certain(archive, instance)), single=True, files_only=anonymize)
         choice = representation.negotiate(archive, request, offers)
     if choice.offer.media_type not in _FILES:
+        if not choice.multipart:
+            return await bulkdata.retrieve_pixel_data(archive, request)
         return await bulkdata.everything(archive, request, path)
     if anonymize:
         return await _retrieve_deidentified(archive, request, instance, choice)
@@ -339,7 +343,7 @@ TRANSACTIONS: tuple[Transaction, ...] = (
         "/studies/{study}/series/{series}/instances/{instance}",
         "read",
         _STATUSES,
-        (*_MEDIA_TYPES, "application/dicom"),
+        (*_MEDIA_TYPES, "application/dicom", "video/*"),
         retrieve,
     ),
 )

@@ -11,6 +11,7 @@ import sys
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final, NamedTuple
 
 from skiagraph.errors import CannotUnderstand
@@ -24,6 +25,7 @@ MOST_SAMPLES: Final = 2**21
 """Samples of a track: nine hours at 60 frames a second."""
 
 _MOST_BOXES: Final = 100_000
+_MOST_TRACKS: Final = 64
 _DEEPEST: Final = 8
 _TOP: Final = frozenset({b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"})
 _CONTAINERS: Final = frozenset({b"moov", b"trak", b"mdia", b"minf", b"stbl"})
@@ -181,7 +183,9 @@ def _box(head: bytes, at: int, end: int) -> Box | None:
 def _moved(movie: Movie) -> bytes | None:
     """The ``moov`` box for its new place; None where an offset does not fit any more."""
     content = bytearray(movie.content)
-    for box in _tree(content, 0, len(content), 0):
+    for number, box in enumerate(_tree(content, 0, len(content), 0)):
+        if number == _MOST_BOXES:
+            return None
         code = _OFFSETS.get(box.kind)
         if code is None:
             continue
@@ -214,10 +218,9 @@ def _tree(content: bytes | bytearray, at: int, end: int, depth: int) -> Iterator
 
 
 def _picture_track(content: bytes) -> Track | None:
-    for box in _inside(content, 8, len(content)):
-        if box.kind != b"trak":
-            continue
-        found = {inner.kind: inner for inner in _tree(content, box.body, box.end, 1)}
+    tracks = (box for box in _inside(content, 8, len(content)) if box.kind == b"trak")
+    for box in islice(tracks, _MOST_TRACKS):
+        found = {inner.kind: inner for inner in islice(_tree(content, box.body, box.end, 1), _MOST_BOXES)}
         if b"hdlr" in found and content[found[b"hdlr"].body + 8 : found[b"hdlr"].body + 12] == b"vide":
             return _track(content, box, found)
     return None
@@ -229,7 +232,7 @@ def _track(content: bytes, box: Box, found: dict[bytes, Box]) -> Track:
     }
     sizes = found.get(b"stsz") or found.get(b"stz2")
     samples = 0 if sizes is None else int.from_bytes(content[sizes.body + 8 : sizes.body + 12], "big")
-    counts = [samples, *(_total(tables[kind]) for kind in (b"stts", b"ctts") if kind in tables)]
+    counts = [samples, *(sum(entries(tables[kind], 2)[::2]) for kind in (b"stts", b"ctts") if kind in tables)]
     if max(counts) > MOST_SAMPLES:
         raise CannotUnderstand(f"The video has more than {MOST_SAMPLES} frames by its tables.")
     codec, profile = b"", 0
@@ -244,22 +247,16 @@ def _track(content: bytes, box: Box, found: dict[bytes, Box]) -> Track:
     return Track(codec, profile, samples, tables, box)
 
 
-def _total(table: bytes) -> int:
-    """Samples that a table of runs is about."""
-    return sum(count for count, _ in runs(table))
+def entries(table: bytes, width: int) -> array[int]:
+    """The entries of ``stts`` and ``ctts`` (pairs: how many samples, and their value) or ``stss``, one after the other.
 
-
-def runs(table: bytes) -> Iterator[tuple[int, int]]:
-    """The entries of ``stts`` and ``ctts``: how many samples, and the value that they have."""
-    count = min(int.from_bytes(table[4:8], "big"), max(0, len(table) - 8) // 8)
-    signed = table[:1] == b"\1"
-    yield from struct.iter_unpack(">Ii" if signed else ">II", table[8 : 8 + 8 * count])
-
-
-def sync_samples(table: bytes) -> array[int]:
-    """The entries of ``stss``: numbers of the samples, from 1, that decoding can begin at."""
-    count = min(int.from_bytes(table[4:8], "big"), max(0, len(table) - 8) // 4)
-    return _numbers(table[8 : 8 + 4 * count], "I")
+    Parameters
+    ----------
+    width
+        Numbers of an entry: 2, or 1 for ``stss``. They are of 32 bits, without sign.
+    """
+    count = min(int.from_bytes(table[4:8], "big"), max(0, len(table) - 8) // (4 * width), MOST_SAMPLES)
+    return _numbers(table[8 : 8 + 4 * width * count], "I")
 
 
 def count_fragmented(source: Source) -> int:
