@@ -189,6 +189,10 @@ async def find(archive: Archive, instance: StoredInstance) -> Found:
         It is of a kind that is not applied, or nothing that it refers to can be shown.
     """
     state = await _state(archive, instance)
+    if state.masked:
+        raise NoAcceptableRepresentation(
+            "The presentation state subtracts frames from each other (Mask Subtraction Sequence), which is not rendered."
+        )
     left_out: Counter[str] = Counter()
     shown = await _resolve(archive, instance, state.images.series, left_out)
     over: list[Shown] = []
@@ -250,6 +254,9 @@ async def _resolve(
     def take(image: StoredInstance, frames: Sequence[int]) -> None:
         if not pictures.is_image(image):
             left_out["that are no images, or can not be decoded"] += 1
+            return
+        if pictures.is_slide(image):  # places in the state may be those of the total pixel matrix, not of a tile
+            left_out["that are whole slide images"] += 1
             return
         for number in frames or range(1, image.frames + 1):
             if number > image.frames:

@@ -376,6 +376,25 @@ def test_states_that_refer_to_each_other(given: Given) -> None:
     assert "2 that are no images" in error.message
 
 
+@pytest.mark.parametrize(
+    ("operation", "mode", "status"), [("AVG_SUB", "SUB", 406), ("NONE", "SUB", 200), ("AVG_SUB", "NAT", 200)]
+)
+def test_masks_are_not_subtracted(given: Given, operation: str, mode: str, status: int) -> None:
+    """What the VOI is meant for would not be shown: no picture is better than a wrong one."""
+    one = image()
+    mask = item(MaskOperation=operation, MaskFrameNumbers=1)
+    _, found = store(given, one, state(one, MaskSubtractionSequence=[mask], RecommendedViewingMode=mode))
+    assert rendered(given, found).status == status
+
+
+def test_slides_are_left_out(given: Given) -> None:
+    slide = image(frames=2, SOPClassUID="1.2.840.10008.5.1.4.1.1.77.1.6")
+    _, found = store(given, slide, state(slide, kind=COLOR))
+    error = rendered(given, found).error
+    assert isinstance(error, NoAcceptableRepresentation)
+    assert "1 that are whole slide images" in error.message
+
+
 def test_more_frames_than_are_shown(tmp_path: Path) -> None:
     images = slices(10, 20, 30)
     with opened(tmp_path, max_frames_in_list=2) as given:

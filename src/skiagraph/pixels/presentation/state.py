@@ -93,6 +93,8 @@ class State:
     annotations: tuple[Annotation, ...]
     overlays: tuple[tuple[str, str], ...]
     """Groups of overlay planes that are shown, and the layers that they are shown in."""
+    masked: bool
+    """Frames are to be subtracted from each other (Mask Module, C.7.6.10), which is not done here."""
     attributes: Attributes
     """Of the state itself; its overlay planes are read out of them."""
     bulk: Bulk
@@ -171,6 +173,8 @@ def read(attributes: Attributes, bulk: Bulk) -> State:
         graphics.layers(attributes),
         graphics.read(attributes, bulk),
         tuple((group, layer) for group in overlay.GROUPS if (layer := elements.text(attributes, f"{group}1001"))),
+        elements.text(attributes, "00281090") != "NAT"
+        and any(elements.text(item, "00286101") not in ("", "NONE") for item in elements.items(attributes, "00286100")),
         {tag: element for tag, element in attributes.items() if tag.startswith(("60", "0018", "0070"))},
         bulk,
     )
