@@ -80,7 +80,7 @@ def test_millivolts_and_microvolts_look_alike() -> None:
 def test_the_level_of_an_ecg_does_not_matter() -> None:
     plain = shown(Waveform(Family.ECG, (group(square()[:, None]),)))
     raised = shown(Waveform(Family.ECG, (group(square()[:, None] + 20000),)))
-    assert np.abs(plain.astype(int) - raised).mean() < 0.05
+    assert np.abs(plain.astype(int) - raised).mean() < 0.2, "but for a third of a pixel"
 
 
 def test_gaps_are_gaps() -> None:
