@@ -538,7 +538,7 @@ class TestSearch:
             pytest.param("ProcedureStepState=IN+PROGRESS", ["2"], id="a blank as +"),
             pytest.param("ProcedureStepState=IN%20PROGRESS", ["2"], id="a blank as %20"),
             pytest.param("ProcedureStepState=SCHEDULED&PatientID=1", ["1"], id="two keys"),
-            pytest.param("fuzzymatching=true&PatientName=jane", ["0"], id="fuzzy"),
+            pytest.param("fuzzymatching=true&PatientName=mueler", ["2"], id="fuzzy"),
             pytest.param("PatientID=nobody", [], id="nothing"),
             pytest.param("limit=1&offset=1", ["0"], id="page"),
         ],
