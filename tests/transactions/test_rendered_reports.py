@@ -114,7 +114,8 @@ def test_every_report(base_url: str, file: Path) -> None:
         pytest.param("text/*", "text/html; charset=utf-8", id="text/*"),
         pytest.param("text/plain", "text/plain; charset=utf-8", id="plain"),
         pytest.param("text/xml, text/html;q=0.5", "text/xml; charset=utf-8", id="by weight"),
-        pytest.param("text/html; charset=iso-8859-1", "text/html; charset=utf-8", id="8.8 charset that is not had"),
+        pytest.param("text/html; charset=klingon", "text/html; charset=utf-8", id="8.8 charset that is not had"),
+        pytest.param("text/html; charset=iso-8859-1", "text/html; charset=ISO-8859-1", id="8.8 charset that is had"),
         pytest.param('multipart/related; type="text/plain"', "multipart/related", id="multipart"),
     ],
 )

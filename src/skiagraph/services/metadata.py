@@ -1,6 +1,6 @@
 """Retrieve Metadata — PS3.18 §10.4, the Metadata resources of Table 10.4.1-1; Annex F, PS3.19 A.1.
 
-Request   GET …/metadata of a Study, Series or Instance.
+Request   GET …/metadata of a Study, Series or Instance; with ``includefield``, an extension, some attributes only.
 Behavior  The documents were made at store; here they are put together and the BulkDataURIs made complete.
 Response  200 with one JSON array, or with multipart/related of one XML document per Instance; gzip where the user
           agent takes it; 304 before any document is read.
@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import zlib
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 from typing import TypeAlias
 
 import orjson
@@ -19,12 +20,15 @@ from skiagraph.index.base import StoredInstance
 from skiagraph.services import representation
 from skiagraph.services.archive import Archive
 from skiagraph.services.representation import Damaged, Version
-from skiagraph.standard import native_xml
+from skiagraph.standard import dicom_json, native_xml
 from skiagraph.standard.media_types import DICOM_XML
-from skiagraph.values import Level, ResourcePath
-from skiagraph.wire import multipart_writer
+from skiagraph.standard.return_table import ReturnTable, Selection
+from skiagraph.values import Attributes, Level, ResourcePath
+from skiagraph.wire import charset, field_query, multipart_writer
 from skiagraph.wire.accept import metadata_offers
+from skiagraph.wire.charset import UTF_8, Charset
 from skiagraph.wire.conditional import entity_tag
+from skiagraph.wire.field_query import Fields
 from skiagraph.wire.message import Request, Response
 from skiagraph.wire.transaction import Transaction
 
@@ -54,28 +58,43 @@ async def retrieve(archive: Archive, request: Request) -> Response:
     offer = choice.offer
     gzip = accepts_gzip(request.headers.get("accept-encoding", ""))
     boundary = multipart_writer.new_boundary() if offer.multipart else None
+    fields = field_query.parse(request.query, max_conditions=archive.settings.max_query_conditions)
+    written = UTF_8
+    if offer.media_type == DICOM_XML:
+        written = charset.select(choice, request.query, request.headers.get("accept-charset"))
     details = representation.variant(
-        str(offer), "gzip" if gzip else "", request.base_url, str(archive.settings.relative_urls), request.path
+        str(offer),
+        "gzip" if gzip else "",
+        request.base_url,
+        str(archive.settings.relative_urls),
+        request.path,
+        *((str(fields), written.name) if fields is not None or written is not UTF_8 else ()),
     )
     version = await _version(archive, path, details, weak=offer.multipart)
+    if offer.media_type == DICOM_XML:
+        version = replace(version, vary=f"{version.vary}, Accept-Charset")
     unchanged = representation.not_modified(request, version)
     if unchanged is not None:
         return unchanged
     headers = [*version.headers(), ("content-location", f"{request.base_url}/{path}/metadata")]
+    if fields is not None:
+        headers += [("warning", f"299 {request.base_url}: {sentence}") for sentence in fields.warnings]
     if boundary is None:
-        headers.append(("content-type", offer.content_type))
+        headers.append(("content-type", offer.content_type + written.parameter))
         kept = archive.recent.get(version.etag)
         if kept is not None:
             return _at_once(headers, kept)
     documents = await archive.index.documents(path)
+    if fields is not None:
+        documents = selected(documents, fields)
     base = reference_base(request, path, relative=archive.settings.relative_urls)
     if boundary is not None:
         headers.append(("content-type", multipart_writer.content_type(DICOM_XML, boundary)))
         chunks = _gathered(
-            documents, xml_parts(boundary, request.base_url, base), closing=multipart_writer.closing(boundary)
+            documents, xml_parts(boundary, request.base_url, base, written), closing=multipart_writer.closing(boundary)
         )
     elif offer.media_type == DICOM_XML:
-        chunks = _gathered(documents, lambda pairs, _: _xml(*pairs[0], base))
+        chunks = _gathered(documents, lambda pairs, _: written.xml(_xml(*pairs[0], base)))
     else:
         chunks = _gathered(documents, lambda pairs, first: json_items(pairs, first, base), closing=b"]")
     response = await _respond(request, headers, chunks, gzip=gzip)
@@ -107,6 +126,32 @@ def reference_base(request: Request, path: ResourcePath, *, relative: bool) -> B
     return lambda instance: up + (str(instance)[start:] or ".")
 
 
+async def selected(documents: AsyncIterator[Documents], fields: Fields) -> AsyncIterator[Documents]:
+    """The documents with those attributes alone."""
+    selection = Selection(ReturnTable(frozenset()), fields.include, fields.include_private)
+
+    def select(pairs: Documents) -> Documents:
+        return [(instance, _ordered(selection.of(orjson.loads(document)))) for instance, document in pairs]
+
+    try:
+        async for pairs in documents:
+            small = sum(len(document) for _, document in pairs) < AT_ONCE
+            yield select(pairs) if small else await asyncio.to_thread(select, pairs)
+    finally:
+        await representation.close(documents)
+
+
+def _ordered(attributes: Attributes) -> bytes:
+    """Encode a data set, its tags ascending at every level (F.2.2)."""
+    order = [attributes]
+    for data_set in order:
+        for tag in sorted(data_set):
+            element = data_set[tag] = data_set.pop(tag)
+            if element.get("vr") == "SQ":
+                order += [item for item in element.get("Value", ()) if isinstance(item, dict)]
+    return dicom_json.encode(attributes)
+
+
 def json_items(pairs: Documents, first: bool, base: Base) -> bytes:
     """Elements of the JSON array, with what stands before them."""
     items = b",".join(
@@ -115,17 +160,21 @@ def json_items(pairs: Documents, first: bool, base: Base) -> bytes:
     return (b"[" if first else b",") + items
 
 
-def xml_parts(boundary: str, base_url: str, base: Base) -> Callable[[Documents, bool], bytes]:
+def xml_parts(boundary: str, base_url: str, base: Base, written: Charset = UTF_8) -> Callable[[Documents, bool], bytes]:
     """Parts of the multipart message, one XML document each."""
 
     def parts(pairs: Documents, first: bool) -> bytes:
         pieces = []
         for number, (instance, document) in enumerate(pairs):
-            body = _xml(instance, document, base)
+            body = written.xml(_xml(instance, document, base))
             location = f"{base_url}/{instance.path}/metadata"
             pieces.append(
                 multipart_writer.part_header(
-                    boundary, DICOM_XML, length=len(body), location=location, first=first and number == 0
+                    boundary,
+                    DICOM_XML + written.parameter,
+                    length=len(body),
+                    location=location,
+                    first=first and number == 0,
                 )
             )
             pieces.append(body)

@@ -2,7 +2,7 @@
 
 ``text/html`` is the default; ``text/plain`` has the same words. ``text/xml`` is the Native DICOM Model (PS3.19 A.1) of
 the whole document: the only schema for it that the standard has, that nothing gets lost in, and that the style sheets
-which are around for SR begin with. All are in UTF-8; other character sets that are asked for are ignored (§8.8).
+which are around for SR begin with. They are in UTF-8, or in the character set that is asked for (§8.8).
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from skiagraph.services.archive import Archive
 from skiagraph.services.representation import Representation, Version
 from skiagraph.standard import native_xml, structured_report
 from skiagraph.values import ByteRange
-from skiagraph.wire import query, report_html, report_text
+from skiagraph.wire import charset, query, report_html, report_text
 from skiagraph.wire.accept import refuse_dicom, rendered_offers
+from skiagraph.wire.charset import UTF_8, Charset
 from skiagraph.wire.conditional import entity_tag
 from skiagraph.wire.message import Chunk, Request, Response
 
@@ -99,15 +100,19 @@ async def retrieve(archive: Archive, request: Request, instance: StoredInstance)
     """
     refuse_dicom(request.headers.get("accept"), query.accept(request.query))
     choice = representation.negotiate(archive, request, rendered_offers(MEDIA_TYPES, single=True))
-    details = representation.variant(str(choice.offer), VERSION, request.base_url)
+    written = charset.select(choice, request.query, request.headers.get("accept-charset"))
+    names = () if written is UTF_8 else (written.name,)
+    details = representation.variant(str(choice.offer), VERSION, request.base_url, *names)
     opaque = f"{representation.digest(instance)}-{details}"
-    version = Version(entity_tag(opaque, weak=choice.multipart), instance.stored_at)
+    version = Version(entity_tag(opaque, weak=choice.multipart), instance.stored_at, "Accept, Accept-Charset")
     unchanged = representation.not_modified(request, version)
     if unchanged is not None:
         return unchanged
     part = await represent(archive, instance, choice.offer.media_type, request.base_url)
     if part is None:
         raise NoAcceptableRepresentation(_NO_TREE)
+    if written is not UTF_8:
+        part = await _in_charset(part, choice.offer.media_type, written)
     if choice.multipart:
         return await representation.multipart(request, [part], version)
     response = await representation.single(request, part, version)
@@ -117,6 +122,12 @@ async def retrieve(archive: Archive, request: Request, instance: StoredInstance)
             for name, value in response.headers
         ]
     return response
+
+
+async def _in_charset(part: Representation, media_type: str, written: Charset) -> Representation:
+    data = b"".join([bytes(chunk) async for chunk in part.read(None)])
+    encode = {HTML: written.html, XML: written.xml}.get(media_type, written.text)
+    return _representation(Made(f"{media_type}; charset={written.name}", encode(data)), part.location)
 
 
 async def _document(archive: Archive, instance: StoredInstance) -> bytes:

@@ -23,7 +23,8 @@ from skiagraph.services.metadata import Base, accepts_gzip
 from skiagraph.standard import native_xml
 from skiagraph.standard.media_types import DICOM_JSON, DICOM_XML, JSON, RELATED
 from skiagraph.values import Level
-from skiagraph.wire import accept, multipart_writer, query, search_query
+from skiagraph.wire import accept, charset, multipart_writer, query, search_query
+from skiagraph.wire.charset import Charset
 from skiagraph.wire.message import Request, Response
 from skiagraph.wire.transaction import Transaction
 
@@ -67,7 +68,8 @@ async def search(archive: Archive, request: Request, level: Level) -> Response:
     )
     found = await archive.index.search(asked)
     base = _bulk_base(request, relative=settings.relative_urls)
-    response = await _present(found, request.base_url, base, choice, empty=settings.empty_search)
+    written = charset.select(choice, request.query, request.headers.get("accept-charset"))
+    response = await _present(found, request.base_url, base, choice, written, empty=settings.empty_search)
     if accepts_gzip(request.headers.get("accept-encoding", "")):
         await matches.compress(response)
     response.headers += matches.headers(
@@ -79,7 +81,9 @@ async def search(archive: Archive, request: Request, level: Level) -> Response:
 # Response ---------------------------------------------------------------------------------------------------------
 
 
-async def _present(found: Found, base_url: str, base: Base, choice: accept.Choice, *, empty: str) -> Response:
+async def _present(
+    found: Found, base_url: str, base: Base, choice: accept.Choice, written: Charset, *, empty: str
+) -> Response:
     if found.empty:
         return matches.nothing(choice.content_type, multipart=choice.multipart, empty=empty)
     opened = await matches.Opened.of(found.matches)
@@ -87,7 +91,7 @@ async def _present(found: Found, base_url: str, base: Base, choice: accept.Choic
         return await matches.respond(opened, choice.content_type, _json(base_url, base))
     boundary = multipart_writer.new_boundary()
     content_type = multipart_writer.content_type(DICOM_XML, boundary)
-    return await matches.respond(opened, content_type, _multipart(boundary, base_url, base))
+    return await matches.respond(opened, content_type, _multipart(boundary, base_url, base, written))
 
 
 def _bulk_base(request: Request, *, relative: bool) -> Base:
@@ -118,15 +122,16 @@ def _json(base_url: str, base: Base) -> matches.Encode[Match]:
     return encode
 
 
-def _multipart(boundary: str, base_url: str, base: Base) -> matches.Encode[Match]:
+def _multipart(boundary: str, base_url: str, base: Base, written: Charset) -> matches.Encode[Match]:
     def parts(some: Sequence[Match], first: bool) -> bytes:
         pieces: list[bytes] = []
         for match in some:
             attributes = orjson.loads(b'%b"00081190":0%b' % (match.before, match.after))
             attributes["00081190"] = {"vr": "UR", "Value": [f"{base_url}/{match.path}"]}
-            document = native_xml.to_xml(attributes, bulk_base=base(match.path))
+            document = written.xml(native_xml.to_xml(attributes, bulk_base=base(match.path)))
+            kind = DICOM_XML + written.parameter
             pieces += (
-                multipart_writer.part_header(boundary, DICOM_XML, length=len(document), first=first and not pieces),
+                multipart_writer.part_header(boundary, kind, length=len(document), first=first and not pieces),
                 document,
             )
         return b"".join(pieces)

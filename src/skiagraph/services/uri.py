@@ -153,7 +153,8 @@ def _check_image(instance: StoredInstance, asked: UriQuery) -> None:
 
 async def _no_image(archive: Archive, request: Request, asked: UriQuery) -> Response:
     """Reports, documents and the like in the types that the Rendered resource has for them."""
-    query = "" if asked.content_type is None else f"accept={quote(asked.content_type)}"
+    pairs = [pair for pair in request.query.split("&") if pair.partition("=")[0] == "charset"]
+    query = "&".join(pairs if asked.content_type is None else [f"accept={quote(asked.content_type)}", *pairs])
     ranges = parse_ranges(request.headers.get("accept", ""))
     single = [f"{entry.media_type}; q={entry.q:.3f}" for entry in ranges if entry.media_type.type != "multipart"]
     if ranges and not single and asked.content_type is None:

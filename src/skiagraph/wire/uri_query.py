@@ -23,7 +23,7 @@ ANY = "*"
 
 _ALIASES = {"imageAnnotation": "annotation"}  # so Table 9.5.1-1 spells what everything else calls annotation
 _KNOWN = NAMES | {"requestType", "studyUID", "seriesUID", "objectUID", "contentType", "transferSyntax", "anonymize"}
-_IGNORED = frozenset({"charset"})  # nothing is converted, and what is not supported is ignored (§8.8)
+_IGNORED = frozenset({"charset"})  # read where text is made (§8.8)
 _RENDERED = frozenset(row.media_type for row in media_types.RENDERED)
 
 
