@@ -240,7 +240,44 @@ def _option_help(option: Any) -> str:
     return re.sub(r" ?\[default: (.*?)\]", r" Default: \1.", text)
 
 
-MAKERS = {maker.__name__: maker for maker in (settings, errors, transactions, syntaxes, conversions, holds, keys, cli)}
+def deidentified() -> str:
+    """Table E.1-1 of PS3.15, and what is done beyond it."""
+    from skiagraph.standard import dictionary
+    from skiagraph.standard.confidentiality_profile import ALSO, TABLE
+
+    patterns = [
+        ("(gggg,eeee), gggg odd", "Private Attributes", "X", ""),
+        ("(50xx,xxxx)", "Curve Data", "X", ""),
+        ("(60xx,3000)", "Overlay Data", "X", ""),
+        ("(60xx,4000)", "Overlay Comments", "X", ""),
+        ("(60xx,xxxx)", "all other attributes of overlays", "", "X"),
+    ]
+
+    def name(tag: int) -> str:
+        entry = dictionary.find(tag)
+        return "" if entry is None else entry.name
+
+    return table(
+        ("tag", "attribute", "Basic Profile", "here"),
+        (
+            *(
+                (
+                    f"({tag >> 16:04X},{tag & 0xFFFF:04X})",
+                    name(tag),
+                    TABLE.get(tag, "").replace("*", "\\*"),
+                    ALSO.get(tag, ""),
+                )
+                for tag in sorted({**TABLE, **ALSO})
+            ),
+            *patterns,
+        ),
+    )
+
+
+MAKERS = {
+    maker.__name__: maker
+    for maker in (settings, errors, transactions, syntaxes, conversions, holds, keys, cli, deidentified)
+}
 
 
 def generate(page: str) -> str:
