@@ -13,6 +13,9 @@ from skiagraph.index.base import ChangeAction, FeedEntry
 from skiagraph.index.entities import Connection
 from skiagraph.values import ResourcePath
 
+FARTHEST = 2**62
+"""Numbers beyond are the same as this."""
+
 Entry: TypeAlias = "tuple[ChangeAction, str, str, str, str, float]"
 """Action, Study, Series and SOP Instance UID, SOP Class UID, and when, in seconds since the epoch."""
 
@@ -36,6 +39,6 @@ def feed(connection: Connection, after: int, limit: int) -> list[FeedEntry]:
     return [
         FeedEntry(number, ChangeAction(action), ResourcePath(study, series, instance), sop_class, changed_at)
         for number, action, study, series, instance, sop_class, changed_at in connection.execute(
-            _SELECT, (after, limit)
+            _SELECT, (min(after, FARTHEST), limit)
         )
     ]

@@ -1,59 +1,59 @@
-"""Search among records: the rarest key at hand leads, the others are probed, the reference predicate has the last word.
+"""Search among records: the rarest key at hand leads, the others are probed, the predicate looks at what is left.
 
-A key at hand is a condition that `record_keys` answers. Its rows stand in the order of the answers, so that a page is
-a range of them, however many there are. Where no condition has a key at hand, all records of the kind are looked at,
-or those of a range of days.
+The rows of `record_keys` stand in the order of the answers, so that a page is a range of them, however many there
+are. Where no condition has a key at hand, all records of the kind are looked at, or those of a span of time. How many
+match is known from `record_totals` for one or two conditions on keys with few values, and counted in `record_keys`
+else; only conditions that no key answers need the records themselves.
 """
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from itertools import groupby, islice
 from typing import Any, TypeAlias
 
 from skiagraph.index.base import Record, RecordSearch
 from skiagraph.index.entities import Connection
-from skiagraph.index.records import record_of
-from skiagraph.standard import date_time, matching, person_name
-from skiagraph.standard.kind import LONGEST, Key, Kind
-from skiagraph.standard.matching import (
-    AnyOf,
-    Condition,
-    DateTimeRange,
-    InSequence,
-    PersonName,
-    Private,
-    Range,
-    Single,
-    UidList,
-)
+from skiagraph.index.record_keys import FAR, FIRST, SPAN_ODDITY, AtHand, Sieve, plan
+from skiagraph.index.records import COLUMNS, record_of
+from skiagraph.standard import matching
+from skiagraph.standard.kind import LONGEST, many_values, paired
 
 CHUNK = 200
 """Records in one chunk."""
 
-_FAR = 2**62
 _COUNTED = 1000  # of a key with many values no more are counted to tell whether it is rare
-_ZONES = 28 * 3_600_000_000  # microseconds that two offsets from UTC can lie apart
+_SIFTED = 10_000  # different values of a key that are looked at, one by one
+_KEPT = 1000  # values of one condition that rows are looked up by
+_NAMED = 20_000  # values of all conditions: SQLite takes 32,766 parameters
+_MERGED = 16  # values whose rows are merged in order; more are sorted
+_SORTED = 20_000  # places that are kept of a sort, so that it is not done for each chunk
 
-_R = "r.id, r.uid, r.version, r.attributes, r.private, r.created_at, r.modified_at, r.due_at, {0}.position"
-_PROBE = " AND EXISTS (SELECT 1 FROM record_keys p WHERE p.key = ? AND p.value IN ({}) AND p.position = {}.position AND p.record = r.id)"  # fmt: skip # noqa: E501
-_BOUNDS = "({0}.position, {0}.{1}) > (?, ?) AND {0}.position < ?"
+_PROBE = (
+    " AND EXISTS (SELECT 1 FROM record_keys p WHERE p.key = ? AND p.value IN ({})"
+    " AND p.position = k.position AND p.record = k.record)"
+)
+_OF_KIND = (
+    "SELECT position, id FROM records WHERE kind = ? AND (position, id) > (?, ?) AND position < ?"
+    " ORDER BY position, id LIMIT ? OFFSET ?"
+)
+_IN_KIND = "SELECT count(*) FROM records WHERE kind = ? AND position >= ? AND position < ?"
+_OF_KEY = (
+    "SELECT {} FROM record_keys k WHERE k.key = ? AND k.value IN ({})"
+    " AND (k.position, k.record) > (?, ?) AND k.position < ?{}"
+)
 _TOTAL = "SELECT coalesce(sum(number), 0) FROM record_totals WHERE key = ? AND value IN ({})"
 _SIZE = "SELECT count(*) FROM (SELECT 1 FROM record_keys WHERE key = ? AND value IN ({}) LIMIT ?)"
+_FEW_VALUES = "SELECT value FROM record_totals WHERE key = ?1 AND value >= ?2 AND value < ?3 LIMIT ?4"
+_VALUES = (  # from one different value to the next
+    "WITH RECURSIVE v(value) AS (SELECT min(value) FROM record_keys WHERE key = ?1 AND value >= ?2"
+    " UNION ALL SELECT (SELECT min(value) FROM record_keys WHERE key = ?1 AND value > v.value) FROM v"
+    " WHERE v.value < ?3) SELECT value FROM v WHERE value < ?3 LIMIT ?4"
+)
+_LOAD = f"SELECT {COLUMNS} FROM records WHERE id IN ({{}})"  # noqa: S608
 
-_Place: TypeAlias = tuple[int, int]  # position and id
-_START: _Place = (-(2**63), -1)
-
-
-@dataclass(frozen=True, slots=True)
-class _AtHand:
-    """A condition that the index answers: one of these values in one of the keys of a path."""
-
-    key: Key
-    values: tuple[str, ...]
-    exact: bool
-    """The predicate has nothing to add."""
+_Place: TypeAlias = "tuple[int, int]"  # position and id
 
 
 class RecordSearching:
@@ -62,37 +62,48 @@ class RecordSearching:
     def __init__(self, search: RecordSearch) -> None:
         self._kind = search.kind
         self._conditions = search.conditions
-        self._limit = _FAR if search.limit is None else search.limit
-        self._offset = min(search.offset, _FAR)
+        self._plan = plan(search.conditions, search.kind)
+        self._left = min(FAR if search.limit is None else search.limit, FAR)
+        self._skip = min(search.offset, FAR)
         self._counts = search.limit is not None or search.offset > 0
-        conditions = list(_flat(search.conditions))
-        found = [(_at_hand(condition, search.kind), whole) for condition, whole in conditions]
-        self._at_hand = [hand for hand, _ in found if hand is not None]
-        self._residual = any(hand is None or not hand.exact or not whole for hand, whole in found)
-        self._low, self._high = _days([condition for condition, _ in conditions], search.kind)
-        self._after: _Place = max(_START, (self._low, -1))
-        self._left = self._limit
-        self._skip = self._offset
-        self._lead: _AtHand | None = None
+        self._exact = self._plan.exact
+        self._low, self._high = self._plan.low, self._plan.high
+        self._hands: list[AtHand] = []  # the rarest first
+        self._odd: tuple[str, ...] = ()  # oddities that there are
+        self._after: _Place = (FIRST, -1)
+        self._sorted: list[_Place] = []
         self.ended = False
 
     def open(self, connection: Connection) -> tuple[list[Record], int, int | None]:
         """Return the first chunk, how many matches are behind the last of all, and how many there are if counted."""
-        self._lead = self._rarest(connection)
+        self._prepare(connection)
         if not self._counts:
             return self.read(connection), 0, None
-        total = self._count(connection)
-        given = min(max(0, total - self._offset), self._limit)
-        first = self.read(connection) if given else []
-        self.ended = self.ended or not given
-        return first, max(0, total - self._offset - given), total
+        skip, left = self._skip, self._left
+        if self._exact:
+            total, first = self._count(connection), None
+        else:
+            total, first = self._look_through(connection)
+        given = min(max(0, total - skip), left)
+        if not given:
+            self.ended, first = True, []
+        elif first is None:
+            first = self.read(connection)
+        self.ended = self.ended or given == len(first)
+        return first, max(0, total - skip - given), total
 
     def read(self, connection: Connection) -> list[Record]:
         """Return the next chunk; empty at the end."""
+        if self._exact and not self._odd:
+            places = self._next(connection, min(CHUNK, self._left), self._skip)
+            self._skip = 0
+            self._left -= len(places)
+            self.ended = self.ended or self._left <= 0
+            return self._load(connection, places)
         found: list[Record] = []
         while not found and not self.ended:
-            for record in self._chunk(connection):
-                if self._residual and not matching.matches(self._conditions, record.attributes):
+            for record in self._load(connection, self._next(connection, CHUNK)):
+                if not matching.matches(self._conditions, record.attributes):
                     continue
                 if self._skip > 0:
                     self._skip -= 1
@@ -104,161 +115,170 @@ class RecordSearching:
                     break
         return found
 
-    def _chunk(self, connection: Connection) -> list[Record]:
-        rows = self._rows(connection, CHUNK)
-        if len(rows) < CHUNK:
-            self.ended = True
-        else:
-            self._after = rows[-1][8], rows[-1][0]
-        return [record_of(self._kind, row[:8]) for row in rows]
+    # The way to look
 
-    def _rows(self, connection: Connection, limit: int) -> list[tuple[Any, ...]]:
-        lead = self._lead
-        if lead is None:
-            where = f"r.kind = ? AND {_BOUNDS.format('r', 'id')}"
-            statement = f"SELECT {_R.format('r')} FROM records r WHERE {where} ORDER BY r.position, r.id LIMIT ?"  # noqa: S608
-            return connection.execute(statement, (self._kind.number, *self._after, self._high, limit)).fetchall()
-        probes, values = self._probes(lead, "k")
-        where = f"k.key = ? AND k.value = ? AND {_BOUNDS.format('k', 'record')}{probes}"
-        statement = (
-            f"SELECT {_R.format('k')} FROM record_keys k CROSS JOIN records r ON r.id = k.record WHERE {where}"  # noqa: S608
-            " ORDER BY k.position, k.record LIMIT ?"
-        )
-        key = self._kind.key(lead.key.number)
+    def _prepare(self, connection: Connection) -> None:
+        """Decide what leads and what is probed."""
+        hands = list(self._plan.at_hand)
+        for sieve in self._plan.sieves:
+            hand = self._sift(connection, sieve)
+            self._exact = self._exact and hand is not None and hand.exact
+            if hand is not None:
+                hands.append(hand)
+        if self._plan.dated and self._total(connection, 0, (SPAN_ODDITY,)):
+            self._low, self._high, self._exact = FIRST, FAR, False
+        self._odd = tuple(name for name in sorted(self._plan.oddities) if self._total(connection, 0, (name,)))
+        sized = sorted(((self._size(connection, hand), hand) for hand in hands), key=lambda pair: pair[0])
+        self.ended = bool(sized) and sized[0][0] == 0
+        room = _NAMED
+        for _, hand in sized:
+            room -= len(hand.values)
+            if room < 0:
+                self._exact = False
+            else:
+                self._hands.append(hand)
+        self._after = self._low, -1
+
+    def _sift(self, connection: Connection, sieve: Sieve) -> AtHand | None:
+        """Return the values that a condition holds of; None where there are too many to look at."""
+        key = sieve.key
+        statement = _FEW_VALUES if key.few else _VALUES
+        behind = b"" if not sieve.prefix else sieve.prefix + "\U0010ffff"  # no text is behind a blob
+        rows = connection.execute(statement, (self._kind.key(key.number), sieve.prefix, behind, _SIFTED + 1)).fetchall()
+        if len(rows) > _SIFTED:
+            return None
+        cut = [value for (value,) in rows if len(value) == LONGEST]
+        values = tuple(value for (value,) in rows if len(value) == LONGEST or sieve.holds(value))
+        return AtHand(key.number, values, key.few, exact=not cut) if len(values) <= _KEPT else None
+
+    def _size(self, connection: Connection, hand: AtHand) -> int:
+        if hand.few:
+            return self._total(connection, hand.number, hand.values)
+        statement = _SIZE.format(_marks(hand.values))
+        row = connection.execute(statement, (self._kind.key(hand.number), *hand.values, _COUNTED)).fetchone()
+        return int(row[0])
+
+    def _total(self, connection: Connection, number: int, values: Sequence[str]) -> int:
+        return self._sum(connection, self._kind.key(number), values)
+
+    def _sum(self, connection: Connection, name: int, values: Sequence[str]) -> int:
+        row = connection.execute(_TOTAL.format(_marks(values)), (name, *values)).fetchone()
+        return int(row[0])
+
+    # Places: where matches stand
+
+    def _next(self, connection: Connection, number: int, skip: int = 0) -> list[_Place]:
+        """Return the next places by the keys at hand."""
+        if self._hands and len(self._hands[0].values) > _MERGED:
+            if len(self._sorted) < skip + number:
+                self._sorted += self._walk(
+                    connection, self._hands, self._sorted[-1] if self._sorted else self._after, _SORTED + skip + number
+                )
+            places = self._sorted[skip : skip + number]
+            del self._sorted[: skip + number]
+        else:
+            places = self._walk(connection, self._hands, self._after, number, skip)
+        if len(places) < number:
+            self.ended = True
+        if places:
+            self._after = places[-1]
+        return places
+
+    def _walk(
+        self, connection: Connection, hands: Sequence[AtHand], after: _Place, limit: int, skip: int = 0
+    ) -> list[_Place]:
+        """Return the places, in order, where all keys at hand have one of their values."""
+        if not hands:
+            return connection.execute(_OF_KIND, (self._kind.number, *after, self._high, limit, skip)).fetchall()
+        lead, probes, values = hands[0], *self._probes(hands[1:])
+        name = self._kind.key(lead.number)
+        order = " ORDER BY k.position, k.record LIMIT ? OFFSET ?"
+        if len(lead.values) > _MERGED:
+            statement = _OF_KEY.format("DISTINCT k.position, k.record", _marks(lead.values), probes) + order
+            return connection.execute(
+                statement, (name, *lead.values, *after, self._high, *values, limit, skip)
+            ).fetchall()
+        statement = _OF_KEY.format("k.position, k.record", "?", probes) + order
+        if len(lead.values) == 1:
+            return connection.execute(
+                statement, (name, lead.values[0], *after, self._high, *values, limit, skip)
+            ).fetchall()
         each = [
-            connection.execute(statement, (key, value, *self._after, self._high, *values, limit)).fetchall()
+            connection.execute(statement, (name, value, *after, self._high, *values, skip + limit, 0))
             for value in lead.values
         ]
-        if len(each) == 1:
-            return each[0]
-        merged: list[tuple[Any, ...]] = []
-        for row in heapq.merge(*each, key=lambda row: (row[8], row[0])):
-            if not merged or merged[-1][0] != row[0]:  # one that has several of the values stands once
-                merged.append(row)
-            if len(merged) == limit:
-                break
-        return merged
+        places = (place for place, _ in groupby(heapq.merge(*each)))  # what has several of the values stands once
+        return list(islice(places, skip, skip + limit))
 
-    def _probes(self, lead: _AtHand, alias: str) -> tuple[str, list[Any]]:
-        others = [hand for hand in self._at_hand if hand is not lead]
-        text = "".join(_PROBE.format(_marks(hand.values), alias) for hand in others)
-        return text, [value for hand in others for value in (self._kind.key(hand.key.number), *hand.values)]
+    def _probes(self, hands: Sequence[AtHand]) -> tuple[str, list[Any]]:
+        text = "".join(_PROBE.format(_marks(hand.values)) for hand in hands)
+        return text, [value for hand in hands for value in (self._kind.key(hand.number), *hand.values)]
 
-    def _rarest(self, connection: Connection) -> _AtHand | None:
-        return min(self._at_hand, key=lambda hand: self._size(connection, hand), default=None)
+    def _load(self, connection: Connection, places: Sequence[_Place]) -> list[Record]:
+        ids = [id for _, id in places]
+        rows = {row[0]: row for row in connection.execute(_LOAD.format(_marks(ids)), ids)}
+        return [record_of(self._kind, rows[id]) for id in ids if id in rows]
 
-    def _size(self, connection: Connection, hand: _AtHand) -> int:
-        key = self._kind.key(hand.key.number)
-        if hand.key.few:
-            row = connection.execute(_TOTAL.format(_marks(hand.values)), (key, *hand.values)).fetchone()
-        else:
-            row = connection.execute(_SIZE.format(_marks(hand.values)), (key, *hand.values, _COUNTED)).fetchone()
-        return int(row[0])
+    # How many
 
     def _count(self, connection: Connection) -> int:
-        everywhere = (self._low, self._high) == (_START[0], _FAR)
-        if self._residual:
-            return self._count_by_predicate(connection)
-        if self._lead is None:
-            if everywhere:
-                row = connection.execute(_TOTAL.format("?"), (self._kind.key(0), "")).fetchone()
-            else:
-                statement = f"SELECT count(*) FROM records r WHERE r.kind = ? AND {_BOUNDS.format('r', 'id')}"  # noqa: S608
-                row = connection.execute(statement, (self._kind.number, *self._after, self._high)).fetchone()
-            return int(row[0])
-        lead = self._lead
-        if len(self._at_hand) == 1 and lead.key.few and everywhere and len(lead.values) == 1:
-            return self._size(connection, lead)
-        probes, values = self._probes(lead, "k")
-        probes = probes.replace("r.id", "k.record")
-        statement = (
-            f"SELECT count(DISTINCT k.record) FROM record_keys k WHERE k.key = ? AND k.value IN ({_marks(lead.values)})"  # noqa: S608
-            f" AND {_BOUNDS.format('k', 'record')}{probes}"
-        )
-        key = self._kind.key(lead.key.number)
-        row = connection.execute(statement, (key, *lead.values, *self._after, self._high, *values)).fetchone()
-        return int(row[0])
-
-    def _count_by_predicate(self, connection: Connection) -> int:
-        start, total = self._after, 0
-        while not self.ended:
-            total += sum(matching.matches(self._conditions, record.attributes) for record in self._chunk(connection))
-        self._after, self.ended = start, False
+        """Count without the records, but for odd ones."""
+        if self.ended:
+            return 0
+        total = self._counted(connection)
+        if self._odd:
+            odd = [AtHand(0, self._odd, few=False, exact=True), *self._hands]
+            after: _Place = (self._low, -1)
+            while places := self._walk(connection, odd, after, CHUNK):
+                after = places[-1]
+                found = self._load(connection, places)
+                total -= sum(not matching.matches(self._conditions, record.attributes) for record in found)
         return total
 
+    def _counted(self, connection: Connection) -> int:
+        everywhere = (self._low, self._high) == (FIRST, FAR)
+        hands = self._hands
+        if not hands:
+            if everywhere:
+                return self._total(connection, 0, ("",))
+            row = connection.execute(_IN_KIND, (self._kind.number, self._low, self._high)).fetchone()
+            return int(row[0])
+        if everywhere and len(hands) <= 2 and all(self._adds_up(connection, hand) for hand in hands):
+            if len(hands) == 1:
+                return self._total(connection, hands[0].number, hands[0].values)
+            one, other = sorted(hands, key=lambda hand: hand.number != self._kind.pivot)
+            if (one.number == self._kind.pivot) != (other.number == self._kind.pivot):
+                pairs = [paired(first, second) for first in one.values for second in other.values]
+                if len(pairs) <= _KEPT:
+                    return self._sum(connection, self._kind.pair(other.number), pairs)
+        lead, probes, values = hands[0], *self._probes(hands[1:])
+        what = "count(*)" if len(lead.values) == 1 else "count(DISTINCT k.record)"
+        statement = _OF_KEY.format(what, _marks(lead.values), probes)
+        name = self._kind.key(lead.number)
+        row = connection.execute(statement, (name, *lead.values, self._low, -1, self._high, *values)).fetchone()
+        return int(row[0])
 
-def _flat(conditions: Sequence[Condition], above: matching.Path = ()) -> Iterator[tuple[Condition, bool]]:
-    """Yield conditions by their whole paths, each with whether it says all there is to say.
+    def _adds_up(self, connection: Connection, hand: AtHand) -> bool:
+        """Whether the totals of the values are of different records."""
+        return hand.few and (len(hand.values) == 1 or not self._total(connection, 0, (many_values(hand.number),)))
 
-    Several conditions on one Sequence must hold in one and the same Item: by their whole paths they only say where to
-    look.
-    """
-    for condition in conditions:
-        if isinstance(condition, InSequence):
-            alone = len(condition.conditions) == 1
-            for inner, whole in _flat(condition.conditions, (*above, *condition.path)):
-                yield inner, whole and alone
-        else:
-            yield _moved(condition, above), True
-
-
-def _moved(condition: Condition, above: matching.Path) -> Condition:
-    if not above:
-        return condition
-    match condition:
-        case DateTimeRange(date_path, time_path):
-            return replace(condition, date_path=(*above, *date_path), time_path=(*above, *time_path))
-        case AnyOf(conditions):
-            return AnyOf(tuple(_moved(inner, above) for inner in conditions))
-        case Private(creator, inner):
-            return Private(creator, _moved(inner, above))
-        case _:
-            return replace(condition, path=(*above, *condition.path))
-
-
-def _at_hand(condition: Condition, kind: Kind) -> _AtHand | None:
-    path = getattr(condition, "path", None)
-    key = next((key for key in kind.keys if key.path == path), None)
-    match condition:
-        case Single(_, vr, value) if key is not None and vr != "UN":
-            return _AtHand(key, (value[:LONGEST],), len(value) < LONGEST)
-        case UidList(_, values) if key is not None:
-            return _AtHand(key, values, exact=True)
-        case PersonName(_, value, False) if key is not None and not {"*", "?", "="} & set(value):
-            asked = person_name.query_groups(value)
-            if len(asked) == 1 and asked[0]:
-                return _AtHand(key, (asked[0][:LONGEST],), len(asked[0]) < LONGEST)
-        case AnyOf(conditions):
-            hands = [_at_hand(one, kind) for one in conditions]
-            if hands and all(hand is not None and len(hand.values) == 1 for hand in hands):
-                known = [hand for hand in hands if hand is not None]
-                values = tuple(dict.fromkeys(hand.values[0] for hand in known))
-                return _AtHand(known[0].key, values, all(hand.exact for hand in known))
-    return None
+    def _look_through(self, connection: Connection) -> tuple[int, list[Record]]:
+        """Count with the records; return the first chunk too, and be behind it."""
+        total, first = 0, list[Record]()
+        after = self._after
+        while not self.ended:
+            places = self._next(connection, CHUNK)
+            for record in self._load(connection, places):
+                if matching.matches(self._conditions, record.attributes):
+                    if self._skip <= total < self._skip + self._left and len(first) < CHUNK:
+                        first.append(record)
+                        after = self._kind.position(record.attributes), record.id or 0
+                    total += 1
+        self.ended = False
+        self._sorted.clear()
+        self._after, self._skip, self._left = after, 0, self._left - len(first)
+        return total, first
 
 
-def _days(conditions: Sequence[Condition], kind: Kind) -> tuple[int, int]:
-    """First position, and first one behind, of what the conditions on the order of the kind leave."""
-    low, high = _START[0], _FAR
-    for condition in conditions:
-        match condition:
-            case Range(path, vr, first, last) if path == kind.date:
-                read = date_time.date if vr == "DA" else _local
-            case DateTimeRange(date_path, time_path, first, last) if (date_path, time_path) == (kind.date, kind.time):
-                read = _local
-            case _:
-                continue
-        if first is not None and (interval := read(first)) is not None:
-            low = max(low, interval[0] - _ZONES)
-        if last is not None and (interval := read(last)) is not None:
-            high = min(high, interval[1] + _ZONES)
-    return low, high
-
-
-def _local(text: str) -> date_time.Interval | None:
-    found = date_time.date_time(text)
-    return None if found is None else found[0]
-
-
-def _marks(values: Sequence[str]) -> str:
+def _marks(values: Sequence[Any]) -> str:
     return ", ".join("?" * len(values))

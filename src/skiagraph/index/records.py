@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections import Counter
-from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -34,9 +32,11 @@ _STORED = "SELECT position, attributes FROM records WHERE id = ? AND version = ?
 _INSERT_KEY = "INSERT INTO record_keys (key, value, position, record) VALUES (?, ?, ?, ?)"
 _DELETE_KEY = "DELETE FROM record_keys WHERE key = ? AND value = ? AND position = ? AND record = ?"
 _COUNT = (
-    "INSERT INTO record_totals (key, value, number) VALUES (?, ?, ?)"
-    " ON CONFLICT DO UPDATE SET number = record_totals.number + excluded.number"
+    "INSERT INTO record_totals (key, value, number) VALUES (?, ?, 1)"
+    " ON CONFLICT DO UPDATE SET number = record_totals.number + 1"
 )
+_COUNT_LESS = "UPDATE record_totals SET number = number - 1 WHERE key = ? AND value = ?"
+_NONE_LEFT = "DELETE FROM record_totals WHERE key = ? AND value = ? AND number = 0"
 _FORGET = "DELETE FROM deleted_records WHERE kind = ? AND uid = ?"
 _REMEMBER = (
     "INSERT INTO deleted_records (kind, uid, deleted_at) VALUES (?, ?, ?)"
@@ -110,7 +110,7 @@ def put(connection: Connection, record: Record) -> Record:
         id = cursor.lastrowid
         connection.execute(_FORGET, (kind.number, record.uid))
         connection.executemany(_INSERT_KEY, [(key, value, position, id) for key, value in entries])
-        _count(connection, kind, added=entries, removed=(), records=1)
+        _count(connection, added=kind.totals(entries), removed=set())
         return replace(record, id=id, version=1, created_at=now, modified_at=now)
     stored = connection.execute(_STORED, (record.id, record.version)).fetchone()
     values = (position, packed, private, now, record.due_at, record.id, record.version)
@@ -120,7 +120,7 @@ def put(connection: Connection, record: Record) -> Record:
     removed, added = (before - entries, entries - before) if old == position else (before, entries)
     connection.executemany(_DELETE_KEY, [(key, value, old, record.id) for key, value in removed])
     connection.executemany(_INSERT_KEY, [(key, value, position, record.id) for key, value in added])
-    _count(connection, kind, added=added, removed=removed, records=0)
+    _count(connection, added=kind.totals(entries), removed=kind.totals(before))
     return replace(record, version=record.version + 1, modified_at=now)
 
 
@@ -134,21 +134,11 @@ def delete(connection: Connection, record: Record) -> None:
     connection.execute("DELETE FROM step_subscriptions WHERE record = ?", (record.id,))
     connection.execute(_DELETE, (record.id, record.version))
     connection.execute(_REMEMBER, (record.kind.number, record.uid, time.time()))
-    _count(connection, record.kind, added=(), removed=entries, records=-1)
+    _count(connection, added=set(), removed=record.kind.totals(entries))
 
 
-def _count(
-    connection: Connection,
-    kind: Kind,
-    *,
-    added: Iterable[tuple[int, str]],
-    removed: Iterable[tuple[int, str]],
-    records: int,
-) -> None:
-    few = {kind.key(key.number) for key in kind.keys if key.few}
-    numbers: Counter[tuple[int, str]] = Counter()
-    numbers.update(entry for entry in added if entry[0] in few)
-    numbers.subtract(entry for entry in removed if entry[0] in few)
-    if records:
-        numbers[kind.key(0), ""] = records
-    connection.executemany(_COUNT, [(*entry, number) for entry, number in numbers.items() if number])
+def _count(connection: Connection, *, added: set[tuple[int, str]], removed: set[tuple[int, str]]) -> None:
+    if less := removed - added:
+        connection.executemany(_COUNT_LESS, less)
+        connection.executemany(_NONE_LEFT, less)
+    connection.executemany(_COUNT, added - removed)

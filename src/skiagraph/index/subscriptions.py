@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from skiagraph.index.base import QueuedReport, Record, RecordSearch
+from skiagraph.index.changes import FARTHEST
 from skiagraph.index.entities import Connection
 from skiagraph.index.record_search import RecordSearching
 from skiagraph.standard import matching
@@ -28,6 +29,7 @@ _SET = (
     "INSERT INTO step_subscriptions (record, ae_title, state, subscribed_at) VALUES (?, ?, ?, ?)"
     " ON CONFLICT DO UPDATE SET state = excluded.state, subscribed_at = excluded.subscribed_at"
 )
+_SET_AGAIN = "UPDATE step_subscriptions SET state = ?, subscribed_at = ? WHERE ae_title = ? AND state = 0"
 _STATE = "SELECT state FROM step_subscriptions WHERE record = ? AND ae_title = ?"
 _COVERED = (
     "SELECT deletion_lock, subscribed_at FROM global_subscriptions"
@@ -95,7 +97,8 @@ def subscribe_globally(
 ) -> None:
     """Subscribe to all Workitems there are and to come, or to those that match a filter."""
     if not filter:
-        connection.execute("DELETE FROM step_subscriptions WHERE ae_title = ? AND state = 0", (ae_title,))
+        state = WITH_LOCK if deletion_lock else WITHOUT_LOCK
+        connection.execute(_SET_AGAIN, (state, time.time(), ae_title))
     opened = connection.execute(_OPEN, (ae_title, target)).fetchone()
     if opened != (filter, int(deletion_lock)):
         connection.execute(_CLOSE, (ae_title, target))
@@ -146,11 +149,12 @@ def subscribers(connection: Connection, record: Record) -> list[str]:
 
 
 def locked(connection: Connection, record: Record, not_before: float) -> bool:
+    """Whether a lock holds. That of a global subscription counts from when the Workitem came, if that was later."""
     if connection.execute(_LOCKED, (record.id, not_before)).fetchone() is not None:
         return True
     seen: set[str] = set()
     for ae_title, lock, subscribed_at in connection.execute(_COVERING, (record.id, record.id)):
-        if ae_title not in seen and lock and subscribed_at >= not_before:
+        if ae_title not in seen and lock and max(subscribed_at, record.created_at) >= not_before:
             return True
         seen.add(ae_title)
     return False
@@ -198,11 +202,11 @@ def report(connection: Connection, text: bytes, ae_titles: Sequence[str]) -> Non
 
 
 def queued(connection: Connection, ae_title: str, after: int, limit: int) -> list[QueuedReport]:
-    return [QueuedReport(*row) for row in connection.execute(_QUEUED, (ae_title, after, limit))]
+    return [QueuedReport(*row) for row in connection.execute(_QUEUED, (ae_title, min(after, FARTHEST), limit))]
 
 
 def news(connection: Connection, after: int, limit: int) -> list[QueuedReport]:
-    return [QueuedReport(*row) for row in connection.execute(_NEWS, (after, limit))]
+    return [QueuedReport(*row) for row in connection.execute(_NEWS, (min(after, FARTHEST), limit))]
 
 
 def newest(connection: Connection, table: str) -> int:
@@ -217,7 +221,8 @@ def acknowledged(connection: Connection, ae_title: str) -> int:
 
 
 def acknowledge(connection: Connection, ae_title: str, number: int) -> None:
-    connection.execute(_ACKNOWLEDGE, (ae_title, number))
+    """Note up to where a subscriber has its reports; beyond the newest nothing can be acknowledged."""
+    connection.execute(_ACKNOWLEDGE, (ae_title, max(0, min(number, newest(connection, "reports")))))
 
 
 def trim(connection: Connection, *, length: int, not_before: float) -> int:

@@ -6,23 +6,29 @@ A kind says which match keys an index keeps at hand. All other attributes are ma
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 
 from skiagraph.standard import date_time, person_name
-from skiagraph.standard.matching import Path
+from skiagraph.standard.matching import Path, values_at
 from skiagraph.values import Attributes
 
 LONGEST = 200
 """Characters of a value that an index keeps; longer values are found by their beginning and then compared."""
+
+NOWHERE = -1
+"""Position of what has no date: before all that has one."""
+
+SEVERAL_DATES = "dates"
+"""The oddity of a data set whose position says less than its dates do."""
 
 _KEYS = 1000  # keys that a kind may have
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A match key that an index keeps at hand."""
+    """A match key that an index keeps at hand: an attribute that holds text, or names."""
 
     number: int
     """Its name in the index, 1 to 999: never given to another key of the kind."""
@@ -30,6 +36,8 @@ class Key:
     vr: str
     few: bool = False
     """It has few different values, so how many data sets have each is worth keeping."""
+    beside: str | None = None
+    """Tag of an attribute in the same Item: the key stands for both, such as a code and its scheme (see `paired`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,48 +53,115 @@ class Kind:
     """The DA or DT attribute that answers are ordered by, earliest first; those without it come first."""
     time: Path | None = None
     """The TM attribute that belongs to a DA."""
+    pivot: int = 0
+    """The key, of few values, that others are often combined with: the numbers of both together are kept too."""
+    sequences: frozenset[Path] = field(init=False)
+    """Sequences on the way to keys, date and time."""
+    few: frozenset[int] = field(init=False)
+    """Names of the keys with few different values."""
+
+    def __post_init__(self) -> None:
+        paths = (*(key.path for key in self.keys), self.date, self.time or ())
+        found = frozenset(path[:end] for path in paths for end in range(1, len(path)))
+        object.__setattr__(self, "sequences", found)
+        object.__setattr__(self, "few", frozenset(self.key(key.number) for key in self.keys if key.few))
 
     def key(self, number: int) -> int:
-        """Return the name of a key in the index; 0 stands for the kind as a whole."""
+        """Return the name of a key in the index; 0 stands for the kind as a whole, and its oddities."""
         return self.number * _KEYS + number
+
+    def pair(self, number: int) -> int:
+        """Return the name of the pair of the pivot with another key."""
+        return -self.key(number)
+
+    def totals(self, entries: Iterable[tuple[int, str]]) -> set[tuple[int, str]]:
+        """Return those of a data set's entries that are counted, and pairs of them: what conditions have in common."""
+        pivot = self.key(self.pivot)
+        pivots = [value for name, value in entries if name == pivot and self.pivot]
+        found = {(self.key(0), "")}
+        for name, value in entries:
+            if name == self.key(0) or name in self.few:
+                found.add((name, value))
+                if name != self.key(0) and name != pivot:
+                    found.update((-name, paired(one, value)) for one in pivots)
+        return found
 
     def position(self, attributes: Attributes) -> int:
         """Return the moment that answers are ordered by, in microseconds as `standard.date_time` counts them."""
-        day = next(values(attributes, self.date), None)
-        if not isinstance(day, str):
-            return 0
+        day = next(_texts(attributes, self.date), "")
         if self.time is None:
             moment = date_time.date_time(day)
-            return 0 if moment is None else moment[0][0]
+            return NOWHERE if moment is None else moment[0][0]
         found = date_time.date(day)
-        hour = next(values(attributes, self.time), None)
-        within = date_time.time(hour) if isinstance(hour, str) else None
-        return 0 if found is None else found[0] + (0 if within is None else within[0])
+        within = date_time.time(next(_texts(attributes, self.time), ""))
+        return NOWHERE if found is None else found[0] + (0 if within is None else within[0])
 
     def entries(self, attributes: Attributes) -> set[tuple[int, str]]:
         """Return what a data set is found by: names of keys, each with a value, cut at `LONGEST` characters.
 
-        Person names stand by component group, normalised by `standard.person_name`.
+        Person names stand by component group, normalised by `standard.person_name`. The values of key 0 are the
+        oddities.
         """
         found: set[tuple[int, str]] = set()
         for key in self.keys:
+            if key.path[0] not in attributes:
+                continue
             name = self.key(key.number)
-            for value in values(attributes, key.path):
+            if key.beside is not None:
+                found.update((name, value[:LONGEST]) for value in _beside(attributes, key.path, key.beside))
+                continue
+            for value, _ in values_at(attributes, key.path):
                 if key.vr == "PN":
                     found.update((name, group[:LONGEST]) for group in person_name.groups(value) if group)
-                elif isinstance(value, str) and value:
+                elif isinstance(value, str):
                     found.add((name, value[:LONGEST]))
+        found.update((self.key(0), oddity) for oddity in self._oddities(attributes, found))
         return found
 
+    def _oddities(self, attributes: Attributes, entries: set[tuple[int, str]]) -> Iterator[str]:
+        """Yield why one or another condition may hold of a data set less, or more, than its entries tell."""
+        several = [path for path in self.sequences if path[0] in attributes and _items(attributes, path) > 1]
+        for path in several:
+            yield many_items(path)
+        ordered = (self.date,) if self.time is None else (self.date, self.time)
+        if any(len(list(_texts(attributes, path))) > 1 for path in ordered) or any(
+            sequence == path[: len(sequence)] for path in ordered for sequence in several
+        ):
+            yield SEVERAL_DATES
+        numbers = Counter(name for name, _ in entries)
+        for key in self.keys:
+            if key.few and numbers[self.key(key.number)] > 1:
+                yield many_values(key.number)
 
-def values(attributes: Attributes, path: Path) -> Iterator[Any]:
-    """Yield the values at a path, those of every Item on the way."""
-    element = attributes.get(path[0])
-    if not isinstance(element, dict):
-        return
-    for value in element.get("Value") or ():
-        if len(path) == 1:
-            if value is not None:
-                yield value
-        elif isinstance(value, dict):
-            yield from values(value, path[1:])
+
+def paired(value: str, other: str) -> str:
+    """Return two values as one."""
+    return f"{len(value)},{value}{other}"
+
+
+def many_items(sequence: Path) -> str:
+    """Return the oddity of a data set with several Items in a Sequence."""
+    return ".".join(sequence)
+
+
+def many_values(number: int) -> str:
+    """Return the oddity of a data set with several values in a key that has few different ones."""
+    return f"values {number}"
+
+
+def _beside(attributes: Attributes, path: Path, other: str) -> Iterator[str]:
+    """Yield pairs of what an attribute and another one in the same Item have."""
+    for item, _ in values_at(attributes, path[:-1]):
+        if isinstance(item, dict):
+            values = list(_texts(item, path[-1:]))
+            yield from (paired(value, second) for value in values for second in _texts(item, (other,)))
+
+
+def _items(attributes: Attributes, path: Path) -> int:
+    """Count the Items of the Sequences at a path."""
+    items = (item for item, _ in values_at(attributes, path[:1]) if isinstance(item, dict))
+    return sum(1 if len(path) == 1 else _items(item, path[1:]) for item in items)
+
+
+def _texts(attributes: Attributes, path: Path) -> Iterator[str]:
+    return (value for value, _ in values_at(attributes, path) if isinstance(value, str))

@@ -229,7 +229,7 @@ def like(pattern: str, text: str) -> bool:
 def _holds(condition: Condition, attributes: Attributes, zone: int | None) -> bool:
     match condition:
         case Single(path, vr, value):
-            return any(_equal(value, found, vr) for found in _found(attributes, path))
+            return any(_equal(value, found, vr) for found in values_at(attributes, path))
         case Wildcard(path, _, pattern):
             return any(like(pattern, text) for text in _texts(attributes, path))
         case UidList(path, values):
@@ -246,14 +246,14 @@ def _holds(condition: Condition, attributes: Attributes, zone: int | None) -> bo
                 _between((moment, None), bounds, zone) for moment in _combined(dates, times)
             )
         case PersonName(path, value, fuzzy):
-            names = (person_name.groups(name) for name, _ in _found(attributes, path))
+            names = (person_name.groups(name) for name, _ in values_at(attributes, path))
             return any(_same_name(value, name, fuzzy) for name in names)
         case Empty(path, _):
             return not any(_has_value(element) for element in _elements(attributes, path))
         case Multiple(path, vr, values):
             if vr == "PN":
                 return all(_holds(PersonName(path, value), attributes, zone) for value in values)
-            return all(any(_equal(value, found, vr) for found in _found(attributes, path)) for value in values)
+            return all(any(_equal(value, found, vr) for found in values_at(attributes, path)) for value in values)
         case InSequence(path, conditions):
             return any(
                 all(_holds(inner, item, zone) for inner in conditions)
@@ -308,7 +308,7 @@ def _elements(attributes: Attributes, path: Path) -> Iterator[dict[str, Any]]:
             yield from _elements(item, path[1:])
 
 
-def _found(attributes: Attributes, path: Path) -> Iterator[tuple[Any, str]]:
+def values_at(attributes: Attributes, path: Path) -> Iterator[tuple[Any, str]]:
     """Yield the values at a path, each with the VR of its element; empty ones are left out."""
     for element in _elements(attributes, path):
         vr = element.get("vr", "UN")
@@ -330,7 +330,7 @@ def _unknown(element: dict[str, Any]) -> Iterable[Any]:
 
 
 def _texts(attributes: Attributes, path: Path) -> Iterator[str]:
-    return (value for value, _ in _found(attributes, path) if isinstance(value, str))
+    return (value for value, _ in values_at(attributes, path) if isinstance(value, str))
 
 
 def _has_value(element: dict[str, Any]) -> bool:

@@ -54,8 +54,9 @@ UNSPECIFIED_REASON: Attributes = {
 """Of PS3.16 CID 9301."""
 
 
-def _code_keys(first: int, path: Path) -> tuple[Key, ...]:
-    return tuple(Key(first + i, (*path, tag), "SH" if i == 0 else "UC") for i, tag in enumerate(_CODES))
+def _code_keys(first: int, path: Path, *, few: bool = False) -> tuple[Key, ...]:
+    codes = (Key(first + i, (*path, tag), "SH" if i == 0 else "UC", few and i == 0) for i, tag in enumerate(_CODES))
+    return (*codes, Key(first + 20, (*path, _CODES[0]), "SH", few, beside="00080102"))
 
 
 WORKITEM = Kind(
@@ -82,13 +83,14 @@ WORKITEM = Kind(
         Key(18, ("00741224", "00081155"), "UI"),
         Key(19, ("0020000D",), "UI"),
         Key(20, ("0040A370", "0020000D"), "UI"),
-        *_code_keys(30, (STATION_NAME,)),
+        *_code_keys(30, (STATION_NAME,), few=True),
         *_code_keys(33, ("00404026",)),
         *_code_keys(36, ("00404027",)),
         *_code_keys(39, (HUMAN_PERFORMERS, "00404009")),
-        *_code_keys(42, ("00404018",)),
+        *_code_keys(42, ("00404018",), few=True),
     ),
     (START,),
+    pivot=2,
 )
 """How Workitems are kept and found; answers are ordered by Scheduled Procedure Step Start DateTime."""
 

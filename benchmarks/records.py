@@ -1,0 +1,174 @@
+"""How searches for Workitems, creates and claims grow with the number of Workitems: ``python -m benchmarks.records``.
+
+    python -m benchmarks.records --numbers 10000 1000000 --folder /var/tmp/records
+
+Medians of whole searches for a page of 50, with the number of all matches, in milliseconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import random
+import statistics
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from skiagraph.index.base import Books, Record, RecordSearch
+from skiagraph.index.sql import SqlIndex
+from skiagraph.standard import workitem
+from skiagraph.standard.workitem import WORKITEM
+from skiagraph.values import Attributes
+from skiagraph.wire import record_query
+
+GROUP = 500
+"""Workitems that are created in one transaction."""
+
+SEARCHES = {
+    "no condition": "",
+    "state": "ProcedureStepState=SCHEDULED",
+    "rare state": "ProcedureStepState=IN%20PROGRESS",
+    "two states": "ProcedureStepState=SCHEDULED,IN%20PROGRESS",
+    "state and label": "ProcedureStepState=SCHEDULED&WorklistLabel=Label%203",
+    "station code": "ScheduledStationNameCodeSequence.CodeValue=ST7",
+    "station code with its scheme": "ScheduledStationNameCodeSequence.CodeValue=ST7"
+    "&ScheduledStationNameCodeSequence.CodingSchemeDesignator=99X",
+    "workitem code and state": "ScheduledWorkitemCodeSequence.CodeValue=W3&ProcedureStepState=SCHEDULED",
+    "state, label and station code": "ProcedureStepState=SCHEDULED&WorklistLabel=Label%203"
+    "&ScheduledStationNameCodeSequence.CodeValue=ST7",
+    "a day and state": "ScheduledProcedureStepStartDateTime=20240115&ProcedureStepState=SCHEDULED",
+    "from a day on": "ScheduledProcedureStepStartDateTime=20240115-",
+    "Patient ID": "PatientID=P77",
+    "Patient ID with wildcard": "PatientID=P7?",
+    "name with wildcard": "PatientName=DOE7%5E*",
+    "UID": "SOPInstanceUID=1.2.826.0.1.77",
+    "Accession Number": "ReferencedRequestSequence.AccessionNumber=A77",
+}
+
+
+def attributes(number: int, dice: random.Random) -> Attributes:
+    """Make a Workitem; 30 in 100 are SCHEDULED, one in 1,000 is IN PROGRESS."""
+
+    def code(value: str) -> Attributes:
+        return {
+            "00080100": {"vr": "SH", "Value": [value]},
+            "00080102": {"vr": "SH", "Value": ["99X"]},
+            "00080104": {"vr": "LO", "Value": [f"Meaning of {value}"]},
+        }
+
+    chance = dice.random()
+    state = "SCHEDULED" if chance < 0.3 else "IN PROGRESS" if chance < 0.301 else "COMPLETED"
+    start = f"202401{dice.randrange(1, 31):02}{dice.randrange(24):02}{dice.randrange(60):02}00"
+    patient = dice.randrange(number // 10 + 1) if number > 100 else number
+    found: Attributes = {
+        "00080016": {"vr": "UI", "Value": [workitem.SOP_CLASS]},
+        "00080018": {"vr": "UI", "Value": [f"1.2.826.0.1.{number}"]},
+        "00100010": {"vr": "PN", "Value": [{"Alphabetic": f"Doe{patient}^Jane"}]},
+        "00100020": {"vr": "LO", "Value": [f"P{patient}"]},
+        "00100021": {"vr": "LO", "Value": ["HOSPITAL"]},
+        "00100030": {"vr": "DA", "Value": ["19700101"]},
+        "00100040": {"vr": "CS", "Value": ["F"]},
+        "0020000D": {"vr": "UI", "Value": [f"1.2.826.0.2.{number}"]},
+        "00404005": {"vr": "DT", "Value": [start]},
+        "00404018": {"vr": "SQ", "Value": [code(f"W{dice.randrange(10)}")]},
+        "00404021": {"vr": "SQ"},
+        "00404025": {"vr": "SQ", "Value": [code(f"ST{dice.randrange(50)}")]},
+        "00404041": {"vr": "CS", "Value": [dice.choice(["READY", "READY", "INCOMPLETE"])]},
+        "0040A370": {
+            "vr": "SQ",
+            "Value": [{"00080050": {"vr": "SH", "Value": [f"A{number}"]}, "0020000D": {"vr": "UI"}}],
+        },
+        "00741000": {"vr": "CS", "Value": [state]},
+        "00741200": {"vr": "CS", "Value": [dice.choice(["HIGH", "MEDIUM", "LOW"])]},
+        "00741202": {"vr": "LO", "Value": [f"Label {dice.randrange(10)}"]},
+        "00741204": {"vr": "LO", "Value": [f"Procedure {dice.randrange(200)}"]},
+    }
+    return found
+
+
+def fill(index: SqlIndex, number: int) -> float:
+    """Create Workitems; return microseconds for each, of the last fifth."""
+    dice = random.Random(1)
+
+    def group(start: int) -> Iterator[Record]:
+        for one in range(start, start + GROUP):
+            yield Record(WORKITEM, f"1.2.826.0.1.{one}", attributes(one, dice))
+
+    took = []
+    for start in range(0, number, GROUP):
+        records = list(group(start))
+        begun = time.perf_counter()
+        results = index.together([lambda books, record=record: books.put(record) for record in records])  # type: ignore[misc]
+        took.append((time.perf_counter() - begun) / GROUP * 1e6)
+        for result in results:
+            if isinstance(result, Exception):
+                raise result
+    return statistics.median(took[-max(1, len(took) // 5) :])
+
+
+def ask(index: SqlIndex, query: str, repeat: int) -> tuple[float, int | None]:
+    """Return the median of a search in milliseconds, and how many match."""
+    asked = record_query.parse(query)
+
+    async def once() -> int | None:
+        found = await index.find(RecordSearch(WORKITEM, asked.conditions, 50))
+        async for _ in found.records:
+            pass
+        return found.total
+
+    took = []
+    for _ in range(repeat):
+        begun = time.perf_counter()
+        total = asyncio.run(once())
+        took.append((time.perf_counter() - begun) * 1e3)
+    return statistics.median(took), total
+
+
+def claim(index: SqlIndex, number: int, repeat: int) -> float:
+    """Change the state of Workitems, each in a transaction of its own; return microseconds for each."""
+    dice = random.Random(2)
+    took = []
+    for _ in range(repeat):
+        uid = f"1.2.826.0.1.{dice.randrange(number)}"
+
+        def work(books: Books, uid: str = uid) -> None:
+            record = books.get(WORKITEM, uid)
+            if record is None:
+                raise LookupError(uid)
+            state = {"vr": "CS", "Value": ["IN PROGRESS"]}
+            books.put(replace(record, attributes=record.attributes | {"00741000": state}))
+
+        begun = time.perf_counter()
+        (result,) = index.together([work])
+        took.append((time.perf_counter() - begun) * 1e6)
+        if isinstance(result, Exception):
+            raise result
+    return statistics.median(took)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--numbers", type=int, nargs="+", default=[10_000, 1_000_000])
+    parser.add_argument("--folder", type=Path, required=True, help="kept, and used again")
+    parser.add_argument("--repeat", type=int, default=21)
+    options = parser.parse_args()
+    table: dict[str, list[str]] = {name: [] for name in (*SEARCHES, "create (µs)", "claim (µs)")}
+    for number in options.numbers:
+        path = options.folder / f"{number}.sqlite"
+        new = not path.exists()
+        index = SqlIndex.open(path, durable=False)
+        table["create (µs)"].append(f"{fill(index, number):.0f}" if new else "-")
+        for name, query in SEARCHES.items():
+            median, total = ask(index, query, options.repeat)
+            table[name].append(f"{median:.2f} of {total}")
+        table["claim (µs)"].append(f"{claim(index, number, 200):.0f}")
+        index.close()
+    print(f"{'':32}" + "".join(f"{number:>24,}" for number in options.numbers))
+    for name, cells in table.items():
+        print(f"{name:32}" + "".join(f"{cell:>24}" for cell in cells))
+
+
+if __name__ == "__main__":
+    main()
