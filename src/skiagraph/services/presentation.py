@@ -191,7 +191,7 @@ async def find(archive: Archive, instance: StoredInstance) -> Found:
     state = await _state(archive, instance)
     if state.masked:
         raise NoAcceptableRepresentation(
-            "The presentation state subtracts frames from each other (Mask Subtraction Sequence), which is not rendered."
+            "The presentation state subtracts frames from each other (Mask Subtraction Sequence): that is not rendered."
         )
     left_out: Counter[str] = Counter()
     shown = await _resolve(archive, instance, state.images.series, left_out)
