@@ -14,10 +14,10 @@ from typing import TypeVar
 
 import orjson
 
-from skiagraph.errors import ResourceNotFound
+from skiagraph.errors import BadRequest, ResourceNotFound
 from skiagraph.index.base import StoredInstance
 from skiagraph.services.archive import Archive
-from skiagraph.standard.media_types import ZIP
+from skiagraph.standard.media_types import DICOM, ZIP
 from skiagraph.values import Attributes, ByteRange, ResourcePath
 from skiagraph.wire import multipart_writer, query
 from skiagraph.wire.accept import Choice, Offer, choose
@@ -30,6 +30,9 @@ WHOLE = 2**20
 
 SMALL = 64 * 2**10
 """Chunks below this many bytes are sent together with their neighbours."""
+
+FILES = (DICOM, ZIP)
+"""Media types of Instances as PS3.10 files."""
 
 T = TypeVar("T")
 
@@ -86,7 +89,16 @@ def negotiate(archive: Archive, request: Request, offers: tuple[Offer, ...]) -> 
     """Choose among the offers by Accept and the `accept` query parameter (§8.7.8).
 
     A request with Range wants bytes of one thing: where the user agent takes both, single part goes first.
+
+    Raises
+    ------
+    NoAcceptableRepresentation
+        None of them is acceptable.
+    BadRequest
+        `anonymize` is given for a resource that nothing is taken out of: ignoring it would harm.
     """
+    if query.anonymize(request.query) and any(offer.media_type not in FILES for offer in offers):
+        raise BadRequest("The parameter 'anonymize' is for Studies, Series and Instances as DICOM files alone.")
     if "range" in request.headers:
         offers = tuple(sorted(offers, key=lambda offer: offer.multipart))
     return choose(

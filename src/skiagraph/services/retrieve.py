@@ -51,9 +51,6 @@ log = structlog.get_logger("retrieve")
 Kind: TypeAlias = tuple[str, Conversions]
 """What Instances have in common for negotiation: Transfer Syntax as stored, and what they can be converted to."""
 
-_FILES = (DICOM, ZIP)
-"""Media types of Instances as PS3.10 files."""
-
 HELD = 10_000
 """Index entries of one answer that are held in memory; beyond, they are read a second time while sending."""
 
@@ -78,10 +75,10 @@ async def _retrieve_instance(archive: Archive, request: Request, path: ResourceP
     if instance.video and not anonymize:  # one value, whose type tells it from the Instance
         offers += tuple(offer for offer in bulkdata_offers(uid, single=True) if not offer.multipart)
     choice = representation.negotiate(archive, request, offers)
-    if choice.offer.media_type in _FILES and conversion.in_doubt(choice.offer):
+    if choice.offer.media_type in representation.FILES and conversion.in_doubt(choice.offer):
         offers = _offers((uid, await conversion.certain(archive, instance)), single=True, files_only=anonymize)
         choice = representation.negotiate(archive, request, offers)
-    if choice.offer.media_type not in _FILES:
+    if choice.offer.media_type not in representation.FILES:
         if not choice.multipart:
             return await bulkdata.retrieve_pixel_data(archive, request)
         return await bulkdata.everything(archive, request, path)
@@ -137,10 +134,14 @@ async def _retrieve_instances(archive: Archive, request: Request, path: Resource
     if survey.refused and not survey.kinds:
         raise deidentified.CanNotBeDeidentified("None of the Instances can be de-identified; each one says why.")
     offers, choice, chosen = _negotiate(archive, request, survey)
-    if choice.offer.media_type in _FILES and not survey.certain and any(map(conversion.in_doubt, chosen.values())):
+    if (
+        choice.offer.media_type in representation.FILES
+        and not survey.certain
+        and any(map(conversion.in_doubt, chosen.values()))
+    ):
         survey = await _survey(archive, path, certain=True, anonymize=False)
         offers, choice, chosen = _negotiate(archive, request, survey)
-    if choice.offer.media_type not in _FILES:
+    if choice.offer.media_type not in representation.FILES:
         return await bulkdata.everything(archive, request, path)
     named = deidentified.renamed(archive, path) if anonymize else path
     version = Version(
@@ -246,7 +247,7 @@ async def _instances(
 def _offers(kind: Kind, *, single: bool = False, files_only: bool = False) -> tuple[Offer, ...]:
     uid, conversions = kind
     offers = (*instance_offers((uid,), conversion.giving(conversions), single=single), *bulkdata_offers(None))
-    return tuple(offer for offer in offers if offer.media_type in _FILES) if files_only else offers
+    return tuple(offer for offer in offers if offer.media_type in representation.FILES) if files_only else offers
 
 
 def _negotiate(

@@ -3,8 +3,8 @@
 Request   GET /wado?requestType=WADO&studyUID=…&seriesUID=…&objectUID=… with the parameters of §9.1.2.
 Behavior  The Instance is looked up by all three UIDs. ``application/dicom`` is Retrieve DICOM Instance (§9.4), a
           rendered type, and by default everything, Retrieve Rendered Instance (§9.5).
-Response  200 with one part; 400 for parameters that are wrong, a frame that is not there among them; 406; 501 for
-          `anonymize`, which is not supported.
+Response  200 with one part; 400 for parameters that are wrong, a frame that is not there among them; 406, for
+          what can not be de-identified too (`anonymize`).
 
 Each request is another spelling of one of the Studies Service, and is answered by it once it is checked. What differs:
 a multi-frame image is image/jpeg by default, its middle frame, and video/mp4 by name. The Transfer Syntax of
@@ -175,7 +175,7 @@ TRANSACTIONS: tuple[Transaction, ...] = (
         "GET",
         "/wado",
         "read",
-        frozenset({200, 206, 304, 400, 404, 406, 410, 412, 413, 416, 501}),
+        frozenset({200, 206, 304, 400, 404, 406, 410, 412, 413, 416}),
         (*picture.MEDIA_TYPES, picture.MP4, *reports.MEDIA_TYPES, "application/pdf", DICOM),
         retrieve_by_uri,
     ),

@@ -229,6 +229,16 @@ def test_nothing_but_files(given: Given) -> None:
         assert isinstance(answer.error, NoAcceptableRepresentation)
 
 
+@pytest.mark.parametrize(
+    "resource", ["/metadata", "/frames/1", "/rendered", "/thumbnail", "/bulkdata", "/pixeldata", "/frames/1/rendered"]
+)
+def test_resources_that_can_not_do_it_refuse_the_parameter(given: Given, resource: str) -> None:
+    (instance,) = given.store(part10(ct()))
+    plain = given.get(f"{instance.path}{resource}")
+    assert plain.error is None or plain.status == 404, "the sample has no bulk data of its own"
+    assert isinstance(given.get(f"{instance.path}{resource}", query="anonymize=yes").error, BadRequest) or plain.error
+
+
 def test_damaged_pixels(given: Given) -> None:
     (instance,) = given.store(compressed([b"no code stream"], JPEGBaseline8Bit))
     refused = ask(given, instance, f"transferSyntax={ExplicitVRLittleEndian}")
