@@ -64,7 +64,9 @@ class _File(io.RawIOBase):
         self._other, self._at = other, at
         self._position = 0
         self.left = _MOST_READ
-        """Bytes that are read before `BadPixels` is raised; who gets something out of it sets it anew."""
+        """Bytes that are given before the file is said to end; who gets something out of it sets it anew."""
+        self.error: Exception | None = None
+        """What reading raised: to be raised by who called the library, which is told that the file ends."""
 
     def readable(self) -> bool:
         return True
@@ -81,12 +83,14 @@ class _File(io.RawIOBase):
         return self._position
 
     def read(self, size: int = -1) -> bytes:
-        if self.left <= 0:
-            raise BadPixels(f"There are {_MOST_READ} bytes in the video without a picture.")
         size = min(size if size >= 0 else self._source.size, self._source.size - self._position)
-        if size <= 0:
+        if size <= 0 or self.left <= 0 or self.error is not None:
             return b""
-        data = self._source.read_at(self._position, size)
+        try:
+            data = self._source.read_at(self._position, size)
+        except Exception as error:
+            self.error = error
+            return b""
         start, end = max(self._at, self._position), min(self._at + len(self._other), self._position + len(data))
         if start < end:
             own = self._other[start - self._at : end - self._at]
@@ -94,6 +98,11 @@ class _File(io.RawIOBase):
         self._position += len(data)
         self.left -= len(data)
         return data
+
+    def check(self) -> None:
+        """Raise what reading raised."""
+        if self.error is not None:
+            raise self.error
 
 
 def container_of(head: bytes) -> str:
@@ -200,7 +209,8 @@ class VideoReader:
                 buffer_size=2**16,
             )
         except (av.error.FFmpegError, ValueError, MemoryError) as error:
-            raise self._damaged(error) from error
+            self._file.check()
+            raise BadPixels(f"The video can not be read: {type(error).__name__}.") from error
         streams = [stream for stream in self._opened.streams.video if stream.codec_context is not None]
         if not streams:
             self.close()
@@ -216,14 +226,12 @@ class VideoReader:
         context.options = dict(picture)
         context.thread_count = 1
         if not 0 < context.width * context.height <= MOST_PIXELS:
-            size = f"{context.width} × {context.height}"
             self.close()
-            raise BadPixels(f"The pictures of the video are {size}; up to {MOST_PIXELS} pixels are decoded.")
+            raise BadPixels(
+                f"The pictures of the video have no size, or more than the {MOST_PIXELS} pixels of level 5.1."
+            )
         self._packets = self._opened.demux(self._stream)
         self._forget(1)
-
-    def _damaged(self, error: BaseException) -> BadPixels:
-        return BadPixels(f"The video can not be read: {type(error).__name__}.")
 
     def _forget(self, number: int) -> None:
         """Begin anew; the next frame that comes has this number, unless it tells its time."""
@@ -418,6 +426,7 @@ class VideoReader:
                     if packet.size:
                         self._file.left = _MOST_READ
                         return packet
+                self._file.check()
                 return None
             except (av.error.FFmpegError, MemoryError):
                 self._faults += 1

@@ -35,6 +35,43 @@ _PACKETS_AT_ONCE: Final = 500
 _PLAYED: Final = frozenset({"Constrained Baseline", "Baseline", "Main", "High"})
 
 
+class _File:
+    """A file for the library to write to, which does not survive all errors of one: they are held back for the caller.
+
+    What is written after the first error goes nowhere.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._end = 0
+        self._position = 0
+        self._error: Exception | None = None
+
+    def write(self, data: bytes) -> int:
+        if self._error is None:
+            try:
+                self._file.write(data)
+            except Exception as error:
+                self._error = error
+        self._position += len(data)
+        self._end = max(self._end, self._position)
+        return len(data)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        self._position = offset + (0, self._position, self._end)[whence]
+        if self._error is None:
+            self._file.seek(self._position)
+        return self._position
+
+    def tell(self) -> int:
+        return self._position
+
+    def check(self) -> None:
+        """Raise what went wrong."""
+        if self._error is not None:
+            raise self._error
+
+
 class VideoWriter:
     """A video in the making. Not thread-safe; its methods block.
 
@@ -68,13 +105,9 @@ class VideoWriter:
         factor = 12 + (100 - (quality or _DEFAULT_QUALITY)) * 0.38
         self.columns, self.rows = columns, rows
         self._width, self._height = columns + columns % 2, rows + rows % 2
-        self._container = av.open(
-            file,
-            "w",
-            format="mp4",
-            options={"fflags": "+bitexact", "video_track_timescale": str(_CLOCK)},
-            buffer_size=2**16,
-        )
+        self._file = _File(file)
+        options = {"fflags": "+bitexact", "video_track_timescale": str(_CLOCK)}
+        self._container = av.open(self._file, "w", format="mp4", options=options, buffer_size=2**16)
         stream = self._container.add_stream(
             "libx264",
             rate=min(max(round(rate), 1), 240),
@@ -98,6 +131,7 @@ class VideoWriter:
         if aspect != 1:
             context.sample_aspect_ratio = aspect
         self._at = Fraction(0)
+        self._durations: dict[int | None, int] = {}
 
     def add(self, picture: NDArray[np.uint8], milliseconds: Fraction | float) -> None:
         """Append a picture, (rows, columns) or (rows, columns, 3), that is shown for so long."""
@@ -105,17 +139,24 @@ class VideoWriter:
         frame = self._gray(picture) if picture.ndim == 2 else self._coloured(picture)
         end = self._at + Fraction(milliseconds) / 1000
         frame.pts = round(self._at * _CLOCK)
-        frame.duration = max(round(end * _CLOCK) - frame.pts, 1)
+        self._durations[frame.pts] = max(round(end * _CLOCK) - frame.pts, 1)
         frame.time_base = Fraction(1, _CLOCK)
         frame.colorspace, frame.color_range = _BT_709, _LIMITED
         frame.color_primaries, frame.color_trc = _BT_709, _SRGB
         self._at = end
-        self._container.mux(self._stream.encode(frame))
+        self._write(frame)
 
     def finish(self) -> None:
-        """Write what is left, and the index."""
-        self._container.mux(self._stream.encode(None))
+        """Write what is left, and the index. Raises, as `add`, what writing to the file raises."""
+        self._write(None)
         self._container.close()
+        self._file.check()
+
+    def _write(self, frame: VideoFrame | None) -> None:
+        for packet in self._stream.encode(frame):
+            packet.duration = self._durations.pop(packet.pts)  # which the encoder forgets
+            self._container.mux(packet)
+        self._file.check()
 
     def _gray(self, picture: NDArray[np.uint8]) -> VideoFrame:
         from av.video.frame import VideoFrame
@@ -162,10 +203,11 @@ class VideoCopy:
         import av
 
         self._reader = reader
-        options = {"fflags": "+bitexact", "avoid_negative_ts": "make_zero"}
-        self._container = av.open(file, "w", format="mp4", options=options, buffer_size=2**16)
+        options = {"fflags": "+bitexact", "avoid_negative_ts": "disabled"}
+        self._file = _File(file)
+        self._container = av.open(self._file, "w", format="mp4", options=options, buffer_size=2**16)
         self._stream = self._container.add_stream_from_template(reader.stream)
-        self._begun = False
+        self._begin: int | None = None
 
     @staticmethod
     def fits(reader: VideoReader) -> bool:
@@ -187,23 +229,27 @@ class VideoCopy:
             packet = self._reader.next_packet()
             if packet is None:
                 return False
-            self._begun = self._begun or packet.is_keyframe
-            if not self._begun:
-                continue
             if packet.pts is None or packet.dts is None:
                 raise BadPixels("The stream does not tell when its pictures are shown.")
+            if self._begin is None and packet.is_keyframe:
+                self._begin = packet.pts
+            if self._begin is None or packet.pts < self._begin:
+                continue  # it refers to a picture that is not there
+            packet.pts, packet.dts = packet.pts - self._begin, packet.dts - self._begin
             packet.stream = self._stream
             try:
                 self._container.mux(packet)
             except (av.error.FFmpegError, ValueError) as error:
                 raise BadPixels("The pictures of the stream are out of order.") from error
+            self._file.check()
         return True
 
     def finish(self) -> None:
         """Write the index."""
-        if not self._begun:
+        if self._begin is None:
             raise BadPixels("There is no picture in the stream that decoding can begin at.")
         self._container.close()
+        self._file.check()
 
 
 def check_size(columns: int, rows: int) -> str | None:

@@ -109,8 +109,6 @@ def read(source: Source) -> Movie:
     if moov.end - moov.offset > LARGEST_MOVIE_BOX:
         raise CannotUnderstand(f"The 'moov' box of the video has more than {LARGEST_MOVIE_BOX} bytes.")
     content = source.read_at(moov.offset, moov.end - moov.offset)
-    if len(content) < moov.end - moov.offset:
-        raise CannotUnderstand("The video file ends within its 'moov' box.")
     return Movie(brand, moov, content, head, data, fragmented, _picture_track(content))
 
 
@@ -220,7 +218,9 @@ def _tree(content: bytes | bytearray, at: int, end: int, depth: int) -> Iterator
 def _picture_track(content: bytes) -> Track | None:
     tracks = (box for box in _inside(content, 8, len(content)) if box.kind == b"trak")
     for box in islice(tracks, _MOST_TRACKS):
-        found = {inner.kind: inner for inner in islice(_tree(content, box.body, box.end, 1), _MOST_BOXES)}
+        found: dict[bytes, Box] = {}
+        for inner in islice(_tree(content, box.body, box.end, 1), _MOST_BOXES):
+            found.setdefault(inner.kind, inner)  # QuickTime has a second handler, of data
         if b"hdlr" in found and content[found[b"hdlr"].body + 8 : found[b"hdlr"].body + 12] == b"vide":
             return _track(content, box, found)
     return None
