@@ -30,7 +30,7 @@ HTML, TEXT, XML = "text/html", "text/plain", "text/xml"
 MEDIA_TYPES = (HTML, TEXT, XML)
 """Best first."""
 
-VERSION = "1"
+VERSION = "2"
 """Goes up whenever the same document may look otherwise than before: part of every entity tag."""
 
 _AT_ONCE = 2**15  # bytes of metadata that are worked on without handing over to another thread

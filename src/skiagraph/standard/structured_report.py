@@ -10,6 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from skiagraph.standard import report_table
+from skiagraph.standard.report_table import Table
+from skiagraph.standard.report_values import Code, Name, code, integers, items, name, numbers, text, values
 from skiagraph.values import Attributes, ResourcePath, is_uid
 
 SR_CLASSES = ("1.2.840.10008.5.1.4.1.1.88.", "1.2.840.10008.5.1.4.1.1.79.1")
@@ -25,29 +28,10 @@ LANGUAGE = ("121049", "DCM")
 
 
 @dataclass(frozen=True, slots=True)
-class Code:
-    """A coded entry (PS3.3 §8.8)."""
-
-    value: str = ""
-    """Code Value, Long Code Value or URN Code Value."""
-    scheme: str = ""
-    meaning: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Text:
     """TEXT, UIDREF, DATE, TIME and DATETIME: the value as it is written."""
 
     text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Name:
-    """PNAME: the component groups of a Person Name as they are written."""
-
-    alphabetic: str = ""
-    ideographic: str = ""
-    phonetic: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +52,7 @@ class Reference:
     frames: tuple[int, ...] = ()
     segments: tuple[int, ...] = ()
     channels: tuple[int, ...] = ()
-    """Pairs of multiplex group and channel."""
+    """Pairs of multiplex group and channel; channel 0 is all of the group."""
     others: tuple[Reference, ...] = ()
     """The presentation state and the real world value mapping that go with an image."""
 
@@ -96,7 +80,7 @@ class TimeRange:
     moments: tuple[str, ...] = ()
 
 
-Value: TypeAlias = Code | Text | Name | Measurement | Reference | Coordinates | TimeRange
+Value: TypeAlias = Code | Text | Name | Measurement | Reference | Coordinates | TimeRange | Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +153,7 @@ def is_report(sop_class_uid: str) -> bool:
 
 def has_content(attributes: Attributes) -> bool:
     """Whether a data set has a content tree."""
-    return text(attributes, "0040A040") == CONTAINER or bool(_items(attributes, "0040A730"))
+    return text(attributes, "0040A040") == CONTAINER or bool(items(attributes, "0040A730"))
 
 
 def read(attributes: Attributes) -> Report | None:
@@ -184,11 +168,11 @@ def read(attributes: Attributes) -> Report | None:
         text(attributes, "0040A496"),
         tuple(
             Observer(name(item, "0040A075"), text(item, "0040A027"), text(item, "0040A030"))
-            for item in _items(attributes, "0040A073")
+            for item in items(attributes, "0040A073")
         ),
         tuple(
             Observer(name(item, "0040A123"), text(item, "00080080"), text(item, "0040A082"))
-            for item in _items(attributes, "0040A078")
+            for item in items(attributes, "0040A078")
         ),
         _places(attributes),
     )
@@ -223,7 +207,7 @@ def _tree(attributes: Attributes) -> Item:
     below: list[range] = []
     for data_set in data_sets:  # grows meanwhile
         first = len(data_sets)
-        data_sets.extend(_items(data_set, "0040A730"))
+        data_sets.extend(items(data_set, "0040A730"))
         below.append(range(first, len(data_sets)))
     made: dict[int, Item] = {}
     for place in range(len(data_sets) - 1, -1, -1):  # descendants first
@@ -234,7 +218,7 @@ def _tree(attributes: Attributes) -> Item:
 def _item(item: Attributes, children: tuple[Item, ...]) -> Item:
     value_type = text(item, "0040A040")
     reader = _READERS.get(value_type)
-    template = next(iter(_items(item, "0040A504")), {})
+    template = next(iter(items(item, "0040A504")), {})
     return Item(
         value_type,
         text(item, "0040A010"),
@@ -244,7 +228,7 @@ def _item(item: Attributes, children: tuple[Item, ...]) -> Item:
         text(item, "0040A050") == "CONTINUOUS",
         _joined(text(template, "0040DB00"), text(template, "00080105")),
         text(item, "0040A032") or text(item, "0040A13A"),
-        _integers(item, "0040DB73") if not value_type else (),
+        integers(item, "0040DB73") if not value_type else (),
     )
 
 
@@ -257,28 +241,28 @@ def _text_value(tag: str) -> Any:
 
 
 def _measurement(item: Attributes) -> Measurement:
-    measured = next(iter(_items(item, "0040A300")), {})
-    return Measurement(_numbers(measured, "0040A30A"), code(measured, "004008EA"), code(item, "0040A301"))
+    measured = next(iter(items(item, "0040A300")), {})
+    return Measurement(numbers(measured, "0040A30A"), code(measured, "004008EA"), code(item, "0040A301"))
 
 
 def _reference(item: Attributes) -> Reference | None:
-    found = next(iter(_items(item, "00081199")), None)
+    found = next(iter(items(item, "00081199")), None)
     if found is None:
         return None
-    others = (*_items(found, "00081199"), *_items(found, "0008114B"))
+    others = (*items(found, "00081199"), *items(found, "0008114B"))
     return Reference(
         text(found, "00081150"),
         text(found, "00081155"),
-        _integers(found, "00081160"),
-        _integers(found, "0062000B"),
-        _integers(found, "0040A0B0"),
+        integers(found, "00081160"),
+        integers(found, "0062000B"),
+        integers(found, "0040A0B0"),
         tuple(Reference(text(other, "00081150"), text(other, "00081155")) for other in others),
     )
 
 
 def _coordinates(dimensions: int) -> Any:
     def reader(item: Attributes) -> Coordinates:
-        return Coordinates(text(item, "00700023"), dimensions, _numbers(item, "00700022", 7), text(item, "30060024"))
+        return Coordinates(text(item, "00700023"), dimensions, numbers(item, "00700022", 7), text(item, "30060024"))
 
     return reader
 
@@ -286,9 +270,9 @@ def _coordinates(dimensions: int) -> Any:
 def _time_range(item: Attributes) -> TimeRange:
     return TimeRange(
         text(item, "0040A130"),
-        _numbers(item, "0040A132"),
-        _numbers(item, "0040A138"),
-        tuple(value for value in _values(item, "0040A13A") if isinstance(value, str)),
+        numbers(item, "0040A132"),
+        numbers(item, "0040A138"),
+        tuple(value for value in values(item, "0040A13A") if isinstance(value, str)),
     )
 
 
@@ -307,6 +291,7 @@ _READERS: Mapping[str, Any] = {
     "SCOORD": _coordinates(2),
     "SCOORD3D": _coordinates(3),
     "TCOORD": _time_range,
+    "TABLE": report_table.read,
 }
 """Value Type (Table C.17.3-7) → reader of its value."""
 
@@ -315,75 +300,15 @@ def _places(attributes: Attributes) -> dict[str, ResourcePath]:
     """The evidence, identical and predecessor documents, by SOP Instance UID."""
     places = {}
     for tag in ("0040A375", "0040A385", "0040A525", "0040A360"):
-        for study in _items(attributes, tag):
+        for study in items(attributes, tag):
             study_uid = text(study, "0020000D")
-            for series in _items(study, "00081115"):
+            for series in items(study, "00081115"):
                 series_uid = text(series, "0020000E")
-                for instance in _items(series, "00081199"):
+                for instance in items(series, "00081199"):
                     uid = text(instance, "00081155")
                     if is_uid(study_uid) and is_uid(series_uid) and is_uid(uid):
                         places[uid] = ResourcePath(study_uid, series_uid, uid)
     return places
-
-
-# Values of attributes ---------------------------------------------------------------------------------------------
-
-
-def text(attributes: Attributes, tag: str) -> str:
-    """The first value as text without blanks around it; "" without."""
-    values = _values(attributes, tag)
-    return values[0].strip() if values and isinstance(values[0], str) else ""
-
-
-def code(attributes: Attributes, tag: str) -> Code | None:
-    """The first Item of a code Sequence; None without."""
-    item = next(iter(_items(attributes, tag)), None)
-    if item is None:
-        return None
-    value = text(item, "00080100") or text(item, "00080119") or text(item, "00080120")
-    return Code(value, text(item, "00080102"), text(item, "00080104"))
-
-
-def name(attributes: Attributes, tag: str) -> Name:
-    """The first Person Name; empty without."""
-    values = _values(attributes, tag)
-    value = values[0] if values else None
-    if isinstance(value, str):
-        groups = [*value.split("="), "", ""]
-    elif isinstance(value, dict):
-        groups = [value.get(group, "") for group in ("Alphabetic", "Ideographic", "Phonetic")]
-    else:
-        return Name()
-    return Name(*(group.strip() if isinstance(group, str) else "" for group in groups[:3]))
-
-
-def _values(attributes: Attributes, tag: str) -> list[Any]:
-    element = attributes.get(tag)
-    values = element.get("Value") if isinstance(element, dict) else None
-    return values if isinstance(values, list) else []
-
-
-def _items(attributes: Attributes, tag: str) -> list[Attributes]:
-    return [item for item in _values(attributes, tag) if isinstance(item, dict)]
-
-
-def _numbers(attributes: Attributes, tag: str, digits: int = 15) -> tuple[str, ...]:
-    """All values as people write them, ``3`` and not ``3.0``; single precision has 7 digits, DS up to 15."""
-    return tuple(
-        format(value, f".{digits}g") if isinstance(value, float) else str(value).strip()
-        for value in _values(attributes, tag)
-        if isinstance(value, int | float | str)
-    )
-
-
-def _integers(attributes: Attributes, tag: str) -> tuple[int, ...]:
-    found = []
-    for value in _values(attributes, tag):
-        if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 10:
-            value = int(value)
-        if isinstance(value, int) and not isinstance(value, bool):
-            found.append(value)
-    return tuple(found)
 
 
 def _joined(first: str, second: str) -> str:

@@ -14,13 +14,9 @@ import html
 import re
 from typing import Final
 
-from skiagraph.standard import structured_report
-from skiagraph.standard.structured_report import (
-    CONTAINER,
-    Item,
-    Reference,
-    Report,
-)
+from skiagraph.standard import report_values, structured_report
+from skiagraph.standard.report_table import Table, Target
+from skiagraph.standard.structured_report import CONTAINER, Item, Reference, Report
 from skiagraph.values import Attributes
 from skiagraph.wire import report_phrases
 
@@ -54,6 +50,10 @@ border-inline-start:2px solid var(--line)}
 .below .item{grid-template-columns:minmax(6rem,14rem) minmax(0,1fr)}
 .context{font-size:.9rem}
 .relation,.note{font-size:.82rem;color:var(--soft);font-style:italic}
+.item>.wide{overflow-x:auto;border:0;padding:0;margin:.3rem 0 .6rem}
+table{border-collapse:collapse;font-size:.92rem;font-variant-numeric:tabular-nums}
+th,td{padding:.2rem .7rem;border:1px solid var(--line);text-align:start;vertical-align:top}
+th{font-weight:600;background:var(--tint)}
 .prose{margin:.5rem 0;max-width:44rem;white-space:pre-line}
 .inner{color:var(--soft)}
 section section{padding-inline-start:.9rem}
@@ -108,7 +108,7 @@ def to_html(attributes: Attributes, report: Report, base_url: str) -> bytes:
     )
     parts.append(f"</dl></header>\n<main{page.anchor(report.content)}{_language(report.content) or _UNKNOWN}>\n")
     page.write()
-    uid = structured_report.text(attributes, "00080018")
+    uid = report_values.text(attributes, "00080018")
     parts.append(f"</main>\n<footer>Instance {escape(uid)}</footer></body></html>\n")
     return "".join(parts).encode()
 
@@ -154,9 +154,11 @@ class _Page:
         self._parts = parts
         self._anchors: dict[int, str] = {}
         for item, _ in structured_report.preorder(report.content):
-            target = structured_report.find(report.content, item.target)
-            if target is not None:
-                self._anchors[id(target)] = "item-" + ".".join(map(str, item.target))
+            cells = item.value.cells.values() if isinstance(item.value, Table) else ()
+            for identifier in (item.target, *(cell.identifier for cell in cells if isinstance(cell, Target))):
+                target = structured_report.find(report.content, identifier)
+                if target is not None:
+                    self._anchors[id(target)] = "item-" + ".".join(map(str, identifier))
 
     def write(self) -> None:
         """Write the tree: what is still to come is a list, so that depth costs nothing."""
@@ -196,10 +198,40 @@ class _Page:
             f"<dt{_title(item)}>{self._relation(item)}{self._label(item)}</dt>"
             f"<dd{_text_direction(item, rtl=rtl)}>{self._value(item)}{_observed(item)}</dd>"
         )
+        if isinstance(item.value, Table):
+            self._table(item.value)
         if not item.children:
             return "</dl>\n"
         self._parts.append('<dd class="below">')
         return _CLOSED + "\n"
+
+    def _table(self, table: Table) -> None:
+        rows, columns = report_phrases.shown_rows(table), report_phrases.shown_columns(table)
+        if not rows or not columns:
+            return
+        named = report_phrases.has_row_headings(table)
+        self._parts.append('<dd class="below wide"><table>')
+        if report_phrases.has_column_headings(table):
+            self._parts.append("<thead><tr>" + "<td></td>" * named)
+            for column in columns:
+                name = report_phrases.heading(table.column_headings.get(column))
+                self._parts.append(f'<th scope="col">{_isolated(name)}</th>')
+            self._parts.append("</tr></thead>")
+        self._parts.append("<tbody>")
+        for row in rows:
+            self._parts.append("<tr>")
+            if named:
+                name = report_phrases.heading(table.row_headings.get(row))
+                self._parts.append(f'<th scope="row">{_isolated(name)}</th>')
+            self._parts += (f"<td>{self._cell(table, row, column)}</td>" for column in columns)
+            self._parts.append("</tr>\n")
+        self._parts.append("</tbody></table></dd>")
+
+    def _cell(self, table: Table, row: int, column: int) -> str:
+        text = _isolated(report_phrases.cell(table, row, column, self._report))
+        found = table.cells.get((row, column))
+        target = structured_report.find(self._report.content, found.identifier) if isinstance(found, Target) else None
+        return text if target is None else f'<a href="#{self._anchors[id(target)]}">{text}</a>'
 
     def _sentence(self, items: tuple[Item, ...], *, rtl: bool) -> None:
         self._parts.append('<p class="prose">' if rtl else '<p class="prose" dir="auto">')
@@ -237,7 +269,7 @@ class _Page:
         if not isinstance(item.value, Reference):
             return text
         uid = escape(item.value.sop_instance_uid)
-        url = self._url(item.value) if item.value_type in ("IMAGE", "COMPOSITE") else ""
+        url = self._url(item.value) if item.value_type in ("IMAGE", "COMPOSITE", "WAVEFORM") else ""
         if url:
             return f'<a href="{escape(url)}" title="{uid}">{text}</a>'
         return f'{text} <span class="note">{uid}</span>'

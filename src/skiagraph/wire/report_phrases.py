@@ -12,18 +12,18 @@ from typing import Literal, TypeAlias
 
 from pydicom._uid_dict import UID_dictionary
 
-from skiagraph.standard import structured_report
+from skiagraph.standard import report_values, structured_report
+from skiagraph.standard.report_table import Cell, Heading, Table, Target
+from skiagraph.standard.report_values import Code, Name
 from skiagraph.standard.structured_report import (
     CONTAINER,
     CONTAINS,
     HAS_ACQUISITION_CONTEXT,
     HAS_CONCEPT_MODIFIER,
     HAS_OBSERVATION_CONTEXT,
-    Code,
     Coordinates,
     Item,
     Measurement,
-    Name,
     Observer,
     Reference,
     Report,
@@ -34,6 +34,11 @@ from skiagraph.values import Attributes
 
 DEEPEST = 24
 """Levels of nesting that are shown as such; what is below them follows at the same level."""
+
+MOST_ROWS = 1000
+"""Rows of a table that are shown."""
+
+MOST_COLUMNS = 40
 
 CONTEXTS = frozenset({HAS_CONCEPT_MODIFIER, HAS_OBSERVATION_CONTEXT, HAS_ACQUISITION_CONTEXT})
 """Relationships of what is said about an item rather than in it."""
@@ -47,7 +52,14 @@ _DATE_TIME = re.compile(r"(\d{8})(\d{4}(?:\d{2}(?:\.\d{1,6})?)?)?([+-]\d{4})?", 
 _SEXES = {"M": "male", "F": "female", "O": "other"}
 _FLOWING = frozenset({"TEXT", "CODE", "NUM", "PNAME", "DATE", "TIME", "DATETIME", "UIDREF"})
 _NAMES = {"IMAGE": "Image", "COMPOSITE": "Object", "WAVEFORM": "Waveform", "SCOORD": "Region", "SCOORD3D": "Region"}
-_NAMES |= {"TCOORD": "Time", "TEXT": "Text", "NUM": "Measurement", "PNAME": "Name", CONTAINER: "Section"}
+_NAMES |= {
+    "TABLE": "Table",
+    "TCOORD": "Time",
+    "TEXT": "Text",
+    "NUM": "Measurement",
+    "PNAME": "Name",
+    CONTAINER: "Section",
+}
 
 Run: TypeAlias = Item | tuple[Item, ...]
 """An item that stands for itself, or items that are read as one sentence."""
@@ -71,10 +83,10 @@ def facts(attributes: Attributes, report: Report) -> list[tuple[str, str]]:
     """What a reader has to know before the content: label and value, without those that are empty."""
 
     def text(tag: str) -> str:
-        return structured_report.text(attributes, tag)
+        return report_values.text(attributes, tag)
 
     def name(tag: str) -> str:
-        return person(structured_report.name(attributes, tag))
+        return person(report_values.name(attributes, tag))
 
     found = [
         ("Patient", name("00100010")),
@@ -122,7 +134,7 @@ def value(item: Item) -> str:
         case None:
             return "" if item.value_type in ("", CONTAINER) else "no value"
         case Text():
-            written = {"DATE": date, "TIME": time, "DATETIME": date_time}.get(item.value_type)
+            written = _WRITTEN.get(item.value_type)
             return found.text if written is None else written(found.text)
         case Code():
             return found.meaning or found.value
@@ -136,6 +148,8 @@ def value(item: Item) -> str:
             return coordinates(found)
         case TimeRange():
             return time_range(found)
+        case Table():
+            return table(found)
 
 
 def details(item: Item) -> str:
@@ -228,9 +242,19 @@ def reference(found: Reference) -> str:
     if found.segments:
         pieces.append(("segment " if len(found.segments) == 1 else "segments ") + _listed(found.segments, _MOST_FRAMES))
     if found.channels:
-        pieces.append("channels " + _listed(found.channels, _MOST_FRAMES))
+        pieces += _channels(found.channels)
     pieces.extend(f"with {sop_class(other.sop_class_uid) or 'another object'}" for other in found.others)
     return ", ".join(pieces)
+
+
+def _channels(numbers: Sequence[int]) -> Iterator[str]:
+    """Channels of waveforms: ``channels 1, 3 of group 1``, or ``group 1``."""
+    groups: dict[int, list[int]] = {}
+    for group, channel in zip(numbers[::2], numbers[1::2], strict=False):
+        groups.setdefault(group, []).append(channel)
+    for group, channels in list(groups.items())[:_MOST_FRAMES]:
+        word = "channel " if len(channels) == 1 else "channels "
+        yield (f"{word}{_listed(channels, _MOST_FRAMES)} of " if 0 not in channels else "") + f"group {group}"
 
 
 def sop_class(uid: str) -> str:
@@ -258,6 +282,65 @@ def time_range(found: TimeRange) -> str:
     return _joined(" ", found.range_type.lower(), points)
 
 
+def table(found: Table) -> str:
+    """The size of a table, and what applies to all of it: ``40 rows, 2 columns; columns: Dose (mGy)``."""
+    size = f"{found.rows} {'row' if found.rows == 1 else 'rows'}, {found.columns} "
+    pieces = [size + ("column" if found.columns == 1 else "columns")]
+    for name, headings in (("rows", found.row_headings), ("columns", found.column_headings)):
+        if 0 in headings:
+            pieces.append(f"{name}: {heading(headings[0])}")
+    if found.incomplete or len(shown_rows(found)) * len(shown_columns(found)) == 0:
+        pieces.append("not all values are shown")
+    return "; ".join(pieces)
+
+
+def shown_rows(found: Table) -> range:
+    """The rows up to the last one that says anything, as far as they are shown."""
+    last = max((0, *(row for row, _ in found.cells), *found.row_headings))
+    return range(1, min(found.rows, last, MOST_ROWS) + 1)
+
+
+def shown_columns(found: Table) -> range:
+    """The columns up to the last one that says anything, as far as they are shown."""
+    last = max((0, *(column for _, column in found.cells), *found.column_headings))
+    return range(1, min(found.columns, last, MOST_COLUMNS) + 1)
+
+
+def has_row_headings(found: Table) -> bool:
+    """Whether rows have names of their own."""
+    return any(row in found.row_headings for row in shown_rows(found))
+
+
+def has_column_headings(found: Table) -> bool:
+    """Whether columns have names of their own."""
+    return any(column in found.column_headings for column in shown_columns(found))
+
+
+def heading(found: Heading | None) -> str:
+    """The name of a row or column with its unit: ``Tube current (mA)``."""
+    if found is None:
+        return ""
+    name = "" if found.concept is None else found.concept.meaning or found.concept.value
+    units = "" if found.units is None else unit(found.units)
+    return _joined(" ", name, f"({units})" if units else "")
+
+
+def cell(found: Table, row: int, column: int, report: Report) -> str:
+    """What stands in a cell; of another item its value, or else its name."""
+    value_there: Cell | None = found.cells.get((row, column))
+    match value_there:
+        case None:
+            return ""
+        case Code():
+            return value_there.meaning or value_there.value
+        case Target():
+            target = structured_report.find(report.content, value_there.identifier)
+            return "" if target is None else (value(target) if target.value else "") or label(target)
+        case str():
+            written = _WRITTEN.get((found.vrs or {}).get((row, column), ""))
+            return value_there if written is None else written(value_there)
+
+
 def date(text: str) -> str:
     """DA as 2026-01-31; what is no date as it is."""
     match = _DATE.fullmatch(text)
@@ -276,6 +359,9 @@ def date_time(text: str) -> str:
     if match is None:
         return text
     return _joined(" ", date(match[1]), time(match[2] or ""), match[3] or "")
+
+
+_WRITTEN = {"DATE": date, "TIME": time, "DATETIME": date_time}
 
 
 def _listed(values: Sequence[object], most: int) -> str:

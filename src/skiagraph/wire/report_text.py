@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from skiagraph.standard import structured_report
+from skiagraph.standard.report_table import Table
 from skiagraph.standard.structured_report import CONTAINER, Item, Reference, Report
 from skiagraph.values import Attributes
 from skiagraph.wire import report_phrases
 
 CONTENT_TYPE = "text/plain; charset=utf-8"
 
+_BAR = " | "
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
@@ -32,6 +35,8 @@ def to_text(attributes: Attributes, report: Report) -> bytes:
         if run.value_type == CONTAINER and depth == 0 and lines[-1]:
             lines.append("")
         lines.append(_indented(_line(run, report), depth))
+        if isinstance(run.value, Table):
+            lines += (_indented(row, depth + 1) for row in _rows(run.value, report))
         waiting += ((child, depth + 1) for child in reversed(report_phrases.runs(run)))
     text = "\n".join(lines).replace("\r\n", "\n").replace("\r", "\n")
     return (_CONTROLS.sub("\ufffd", text) + "\n").encode()
@@ -48,6 +53,22 @@ def _line(item: Item, report: Report) -> str:
     if isinstance(item.value, Reference):
         value += f" ({item.value.sop_instance_uid})"
     return f"{before}{report_phrases.label(item)}{f': {value}' if value else ''}{observed}"
+
+
+def _rows(table: Table, report: Report) -> Iterator[str]:
+    """A table as lines, cells with a bar between them."""
+    columns, named = report_phrases.shown_columns(table), report_phrases.has_row_headings(table)
+    if report_phrases.has_column_headings(table):
+        names = [report_phrases.heading(table.column_headings.get(column)) for column in columns]
+        yield _BAR.join([""] * named + names)
+    for row in report_phrases.shown_rows(table):
+        cells = [_joined(report_phrases.cell(table, row, column, report)) for column in columns]
+        yield _BAR.join(([report_phrases.heading(table.row_headings.get(row))] if named else []) + cells)
+
+
+def _joined(text: str) -> str:
+    """Text that must not be broken."""
+    return " ".join(text.split())
 
 
 def _sentence(items: tuple[Item, ...], report: Report) -> str:

@@ -6,18 +6,10 @@ from typing import Any
 
 import pytest
 
-from skiagraph.standard import structured_report
-from skiagraph.standard.structured_report import (
-    Code,
-    Coordinates,
-    Item,
-    Measurement,
-    Name,
-    Observer,
-    Reference,
-    Text,
-    TimeRange,
-)
+from skiagraph.standard import report_table, structured_report
+from skiagraph.standard.report_table import Heading, Table, Target
+from skiagraph.standard.report_values import Code, Name
+from skiagraph.standard.structured_report import Coordinates, Item, Measurement, Observer, Reference, Text, TimeRange
 from skiagraph.values import ResourcePath
 
 
@@ -135,7 +127,7 @@ def only(item: dict[str, Any]) -> Item:
             TimeRange("SEGMENT", (), ("1", "2.5")),
             id="C.18.7 TCOORD",
         ),
-        pytest.param(node("TABLE"), None, id="a value type of tomorrow"),
+        pytest.param(node("SOUND"), None, id="a value type of tomorrow"),
         pytest.param(node("TEXT"), None, id="TEXT without a value"),
         pytest.param(node("IMAGE", t00081199=cs("odd", vr="SQ")), None, id="a Sequence without Items"),
     ],
@@ -221,3 +213,85 @@ def test_depth_costs_nothing() -> None:
 )
 def test_sop_classes(uid: str, expected: bool) -> None:
     assert structured_report.is_report(uid) is expected
+
+
+# Tables (C.18.10)
+
+
+def table(rows: int, columns: int, *cells: dict[str, Any], **tags: Any) -> Any:
+    sizes = {"0040A802": cs(rows, vr="UL"), "0040A803": cs(columns, vr="UL"), "0040A808": cs(*cells, vr="SQ")}
+    sizes |= {tag[1:]: value for tag, value in tags.items()}
+    found = only(node("TABLE", t0040A801=cs(sizes, vr="SQ"))).value
+    assert isinstance(found, Table)
+    return found
+
+
+def cell(vr: str, value: Any, row: int | None = None, column: int | None = None, **tags: Any) -> dict[str, Any]:
+    found: dict[str, Any] = {"00720050": cs(vr)} | {tag[1:]: value for tag, value in tags.items()}
+    places = {"FL": "00720076", "DT": "00720063", "UC": "0072006F", "US": "0072007A", "DS": "00720072"}
+    if vr in places:
+        found[places[vr]] = value
+    found |= {tag: cs(number, vr="UL") for tag, number in (("0040A804", row), ("0040A805", column)) if number}
+    return found
+
+
+def test_a_table_by_columns() -> None:
+    """Example 1 of C.18.10.1.1: times and currents, each column in one Item."""
+    found = table(
+        3,
+        2,
+        cell("DT", cs("20200401163901", "20200401163902", "20200401163903"), column=1),
+        cell("FL", cs(100.0999984741211, 90.19999694824219, 60.5), column=2),
+        t0040A807=cs(
+            {"0040A805": cs(2, vr="UL"), "0040A043": coded("Current"), "004008EA": coded("milliampere", "mA", "UCUM")},
+            vr="SQ",
+        ),
+    )
+    assert [found.cells[row, 2] for row in (1, 2, 3)] == ["100.1", "90.2", "60.5"]
+    assert found.cells[1, 1] == "20200401163901"
+    assert found.vrs is not None
+    assert found.vrs[1, 1] == "DATETIME"
+    assert found.column_headings == {2: Heading(Code("1", "99T", "Current"), Code("mA", "UCUM", "milliampere"))}
+
+
+def test_a_table_by_rows_and_by_cells() -> None:
+    found = table(2, 3, cell("US", cs(1, 2, 3), row=1), cell("UC", cs("x"), row=2, column=3))
+    assert found.cells == {(1, 1): "1", (1, 2): "2", (1, 3): "3", (2, 3): "x"}
+
+
+def test_cells_that_are_codes_references_and_reasons() -> None:
+    found = table(
+        1,
+        3,
+        cell("", None, 1, 1, t0040A168=coded("Mass")),
+        cell("", None, 1, 2, t0040DB73=cs(1, 2, vr="UL")),
+        cell("", None, 1, 3, t0040A301=coded("Not measured")),
+    )
+    assert list(found.cells.values()) == [Code("1", "99T", "Mass"), Target((1, 2)), Code("1", "99T", "Not measured")]
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        pytest.param(cell("US", cs(1, 2, 3, 4), row=1), id="more values than columns"),
+        pytest.param(cell("US", cs(1, 2, 3), column=9), id="no such column"),
+        pytest.param(cell("US", cs(1, 2), row=4_000_000_000), id="no such row"),
+        pytest.param(cell("XX", cs(1, 2), row=1), id="no such VR"),
+        pytest.param(cell("US", cs({}, [], None), row=1), id="no values"),
+    ],
+)
+def test_odd_cells_are_left_out(item: dict[str, Any]) -> None:
+    found = table(2, 3, item)
+    assert all(1 <= row <= 2 and 1 <= column <= 3 for row, column in found.cells)
+
+
+def test_tables_are_bounded() -> None:
+    found = table(2**32 - 1, 1, cell("US", cs(*range(30_000)), column=1))
+    assert len(found.cells) == report_table.MOST_CELLS
+    assert found.incomplete
+    assert table(9, 9, cell("FL", {"vr": "FL", "BulkDataURI": "bulkdata/x"}, column=1)).incomplete
+
+
+def test_a_table_without_a_table() -> None:
+    assert only(node("TABLE")).value is None
+    assert table(0, 0).cells == {}

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from skiagraph.standard.report_values import Code, Name
 from skiagraph.standard.structured_report import (
-    Code,
     Coordinates,
     Item,
     Measurement,
-    Name,
     Reference,
     Report,
     Text,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from skiagraph.standard.structured_report import Code, Item, Measurement, Name, Observer, Reference, Report, Text
+from skiagraph.standard.report_table import Heading, Table, Target
+from skiagraph.standard.report_values import Code, Name
+from skiagraph.standard.structured_report import Item, Measurement, Observer, Reference, Report, Text
 from skiagraph.wire.report_text import to_text
 
 
@@ -63,3 +65,22 @@ def test_depth_is_bounded() -> None:
     for _ in range(2000):
         deep = Item("CONTAINER", "CONTAINS", named("S"), None, (deep,))
     assert len(to_text({}, Report(Item("CONTAINER", "", None, None, (deep,))))) < 2000 * 60
+
+
+def test_a_table() -> None:
+    number = Item("NUM", "CONTAINS", named("Diameter"), Measurement(("3",), Code("cm", "UCUM")))
+    cells = {(1, 1): "20200401", (1, 2): Code("1", "99T", "Mass"), (2, 2): Target((1, 1)), (3, 1): "two\nlines"}
+    table = Table(
+        3,
+        2,
+        {1: Heading(named("First"))},
+        {0: Heading(named("All")), 2: Heading(named("Size"), Code("mm", "UCUM"))},
+        cells,
+        vrs={(1, 1): "DATE"},
+    )
+    content = Item("CONTAINER", "", named("R"), None, (number, Item("TABLE", "CONTAINS", named("Doses"), table)))
+    written = to_text({}, Report(content)).decode()
+    assert written.endswith(
+        "Doses: 3 rows, 2 columns; columns: All\n"
+        "   |  | Size (mm)\n  First | 2020-04-01 | Mass\n   |  | 3 cm\n   | two lines | \n"
+    )
