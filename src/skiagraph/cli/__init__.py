@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from skiagraph.cli import config, reindex, retrieve, search, serve, store, verify
+from skiagraph.cli import config, reindex, retrieve, search, serve, store, verify, worklist
 from skiagraph.cli.console import Commands, version
 
 app = typer.Typer(
@@ -43,6 +43,7 @@ app.command()(serve.serve)
 app.command()(store.store)
 app.command()(search.search)
 app.command()(retrieve.retrieve)
+app.add_typer(worklist.worklist, name="worklist")
 app.command()(verify.verify)
 app.command()(reindex.reindex)
 app.command()(config.config)
