@@ -22,6 +22,9 @@ CHUNK = 100
 DOCUMENT_BYTES = 8 * 2**20
 """Bytes of documents in one chunk, unless a single one is larger."""
 
+SHORT = 16 * 2**10
+"""Bytes, compressed, of a document that takes less time to read than it takes to have another thread read it."""
+
 _COLUMNS = (
     "i.id, s.study_instance_uid, s.series_instance_uid, i.sop_instance_uid, i.sop_class_uid, i.transfer_syntax_uid,"
     " i.key, i.size, i.dataset_offset, i.has_preamble, i.prefix_digest, i.dataset_digest, i.frames, i.pixel_tag,"
@@ -52,6 +55,10 @@ _STUDY = "SELECT id FROM studies WHERE study_instance_uid = ?"
 _STUDY_VERSION = "SELECT version FROM studies WHERE study_instance_uid = ?"
 _SERIES_VERSION = "SELECT version FROM series WHERE series_instance_uid = ? AND study_instance_uid = ?"
 _DOCUMENT = "SELECT parts, document FROM documents WHERE instance = ?"
+_SHORT_DOCUMENT = (
+    f"SELECT {_COLUMNS}, CASE WHEN d.parts = 1 AND length(d.document) <= ? THEN d.document END"  # noqa: S608
+    f" FROM {_JOINED} JOIN documents d ON d.instance = i.id WHERE i.sop_instance_uid = ?"
+)
 _BULKDATA = "SELECT bulkdata FROM documents WHERE instance = ?"
 _SPANS = "SELECT spans FROM frames WHERE instance = ? AND block = ?"
 
@@ -72,6 +79,14 @@ def locate(connection: Connection, path: ResourcePath) -> StoredInstance:
     if row is None or row[1] != path.study_instance_uid or row[2] != path.series_instance_uid:
         raise missing(connection, path)
     return _stored(row)
+
+
+def short_document(connection: Connection, path: ResourcePath) -> tuple[StoredInstance, bytes] | None:
+    """Look an Instance up with its metadata; None where they are not short. Raises like `locate`."""
+    row = connection.execute(_SHORT_DOCUMENT, (SHORT, path.sop_instance_uid)).fetchone()
+    if row is None or row[1] != path.study_instance_uid or row[2] != path.series_instance_uid:
+        raise missing(connection, path)
+    return None if row[_WIDTH] is None else (_stored(row), document(connection, row[0], 1, row[_WIDTH]))
 
 
 def version(connection: Connection, path: ResourcePath) -> str:

@@ -34,7 +34,7 @@ from skiagraph.index.search import Searching
 from skiagraph.standard.header import Bulk
 from skiagraph.standard.kind import Kind
 from skiagraph.standard.matching import Search
-from skiagraph.values import ByteRange, ResourcePath
+from skiagraph.values import ByteRange, Level, ResourcePath
 
 T = TypeVar("T")
 
@@ -74,13 +74,13 @@ class SqlIndex:
     def prepare(self, new: NewInstance) -> Prepared:
         return rows.prepare(new)
 
-    def add(self, batch: Sequence[Prepared], policy: Policy) -> list[Added]:
+    def add(self, batch: Sequence[Prepared], policy: Policy, *, keep_committed: float = 0.0) -> list[Added]:
         with self._connections.writing() as connection:
-            return add.add(connection, batch, policy)
+            return add.add(connection, batch, policy, keep_committed)
 
-    def delete(self, path: ResourcePath) -> list[str]:
+    def delete(self, path: ResourcePath, *, keep_committed: float = 0.0) -> list[str]:
         with self._connections.writing() as connection:
-            return delete.delete(connection, path)
+            return delete.delete(connection, path, keep_committed)
 
     def together(self, work: Sequence[Callable[[Books], Any]]) -> list[Any]:
         results: list[Any] = []
@@ -126,6 +126,10 @@ class SqlIndex:
         return await self._list(path, documents=False)
 
     async def documents(self, path: ResourcePath) -> AsyncIterator[Sequence[tuple[StoredInstance, bytes]]]:
+        if path.level is Level.INSTANCE:
+            found = self._here(read.short_document, path)
+            if found is not None:
+                return _one([found])
         return await self._list(path, documents=True)
 
     async def _list(self, path: ResourcePath, *, documents: bool) -> AsyncIterator[Sequence[Any]]:
@@ -207,3 +211,7 @@ class SqlIndex:
     async def _there(self, function: Callable[..., T], *arguments: Any) -> T:
         work = partial(self._here, function, *arguments)
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+
+async def _one(chunk: Sequence[T]) -> AsyncIterator[Sequence[T]]:
+    yield chunk

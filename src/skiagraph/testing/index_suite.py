@@ -344,6 +344,11 @@ class IndexSuite:
             documents = _run(_all(index.documents(ResourcePath("1.1"))))
             assert [stored.path.sop_instance_uid for stored, _ in documents] == ["3.2", "3.1"]
             assert orjson.loads(documents[1][1]) == new.header.attributes
+            for one in documents:
+                assert _run(_all(index.documents(one[0].path))) == [one]
+            for path in (ResourcePath("1.1", "2.2", "3.1"), ResourcePath("1.1", "2.1", "3.3")):
+                with pytest.raises(ResourceNotFound):
+                    _run(_all(index.documents(path)))
 
     def test_long_lists(self) -> None:
         """Chunks join without gap or repetition, over Series of every size."""
