@@ -54,7 +54,7 @@ from skiagraph.services.journal import Journal
 from skiagraph.services.notifications import Notifier
 from skiagraph.services.open_videos import OpenVideos
 from skiagraph.services.recent import Recent
-from skiagraph.settings import MIB, Settings
+from skiagraph.settings import DAY, MIB, Settings
 from skiagraph.wire.transaction import Transaction
 from skiagraph.workers import Workers
 
@@ -138,7 +138,7 @@ def open_archive(settings: Settings) -> Archive:
         settings,
         blobs,
         index,
-        GroupCommit(blobs, index, settings.duplicates, bus),
+        GroupCommit(blobs, index, settings.duplicates, bus, keep_committed=settings.commitment_days * DAY),
         Recent(settings.recent_bytes),
         bus,
         journal,

@@ -19,6 +19,7 @@ from pydantic_settings import (
 )
 
 KIB, MIB, GIB = 2**10, 2**20, 2**30
+DAY = 86_400.0
 
 
 class Settings(BaseSettings):
@@ -190,6 +191,25 @@ class Settings(BaseSettings):
         description="AE titles that hear of start and stop of this server although they are subscribed to nothing"
         " (PS3.4 CC.2.4.3 wants such a list, as subscriptions may be lost).",
     )
+    commitment_days: float = Field(
+        30.0,
+        ge=0,
+        description="Days for which an instance is kept after the server has committed to it (Storage Commitment):"
+        " to delete it is refused with 409, and to replace it with 0x0111. 0: commitment keeps nobody from deleting.",
+    )
+    commitment_result_days: float = Field(
+        30.0,
+        gt=0,
+        description="Days for which the result of a commitment request can be asked for. Then it is deleted (410); its"
+        " Transaction UID stays used (409).",
+    )
+    commitment_wait_seconds: float = Field(
+        5.0,
+        ge=0,
+        le=600,
+        description="Seconds that a commitment request waits for its result. What takes longer goes on unseen"
+        " and is answered with 202; 0: everything.",
+    )
     max_request_bytes: int | None = Field(
         None, ge=1, description="Largest payload of a request, bytes. Default: no limit. Over it: 413."
     )
@@ -208,6 +228,12 @@ class Settings(BaseSettings):
     )
     max_sequence_depth: int = Field(
         200, ge=1, le=250, description="Deepest nesting of Sequences. Over it: fails (0xC000)."
+    )
+    max_data_set_bytes: int = Field(
+        16 * MIB,
+        ge=1 * KIB,
+        description="Most bytes of a request that carries data sets without bulk data: workitems, worklist entries,"
+        " commitment requests. Over it: 413.",
     )
     max_part_header_bytes: int = Field(
         16 * KIB, ge=1 * KIB, description="Most header bytes of one multipart part. Over it: 400."

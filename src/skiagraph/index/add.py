@@ -12,7 +12,8 @@ from skiagraph.index.rows import INSTANCE_COLUMNS, Prepared, instance_version
 from skiagraph.values import ResourcePath
 
 _STORED = (
-    "SELECT i.id, i.key, i.prefix_digest, i.dataset_digest, s.study_instance_uid, s.series_instance_uid"
+    "SELECT i.id, i.key, i.prefix_digest, i.dataset_digest, s.study_instance_uid, s.series_instance_uid,"
+    " i.committed_at"
     " FROM instances i JOIN series s ON s.id = i.series WHERE i.sop_instance_uid = ?"
 )
 _INSERT = f"INSERT INTO instances ({', '.join(INSTANCE_COLUMNS)}) VALUES ({', '.join('?' * len(INSTANCE_COLUMNS))})"  # noqa: S608
@@ -35,11 +36,12 @@ BELOW_INSTANCE = (
 """Statements that remove one Instance, in this order."""
 
 
-def add(connection: Connection, batch: Sequence[Prepared], policy: Policy) -> list[Added]:
+def add(connection: Connection, batch: Sequence[Prepared], policy: Policy, keep_committed: float = 0.0) -> list[Added]:
     """Add prepared Instances inside the transaction that the caller holds."""
     entities = Entities(connection)
+    kept_since = time.time() - keep_committed
     forget = connection.execute(_ANYTHING_DELETED).fetchone()[0] > 0
-    added = [_add(connection, entities, prepared, policy, forget) for prepared in batch]
+    added = [_add(connection, entities, prepared, policy, forget, kept_since) for prepared in batch]
     entities.write()
     now = time.time()
     changes.append(
@@ -57,21 +59,23 @@ def _uids(path: ResourcePath) -> tuple[str, str, str]:
     return path.study_instance_uid, path.series_instance_uid or "", path.sop_instance_uid or ""
 
 
-def _add(connection: Connection, entities: Entities, new: Prepared, policy: Policy, forget: bool) -> Added:
+def _add(
+    connection: Connection, entities: Entities, new: Prepared, policy: Policy, forget: bool, kept_since: float
+) -> Added:
     study_uid, series_uid, uid = new.path.study_instance_uid, new.path.series_instance_uid, new.path.sop_instance_uid
     if series_uid is None or uid is None:
         raise TypeError("the path of an Instance has three UIDs")
     replaced_key = None
     stored = connection.execute(_STORED, (uid,)).fetchone()
     if stored is not None:
-        id, key, prefix_digest, dataset_digest, stored_study_uid, stored_series_uid = stored
+        id, key, prefix_digest, dataset_digest, stored_study_uid, stored_series_uid, committed_at = stored
         if (stored_study_uid, stored_series_uid) != (study_uid, series_uid):
             return Added(Outcome.DUPLICATE, stored_path=ResourcePath(stored_study_uid, stored_series_uid, uid))
         if dataset_digest == new.dataset_digest:
             return Added(Outcome.SAME)
         if policy == "keep":
             return Added(Outcome.KEPT)
-        if policy == "reject":
+        if policy == "reject" or (committed_at is not None and committed_at > kept_since):
             return Added(Outcome.DUPLICATE, stored_path=new.path)
         replaced_key = key
         for statement in BELOW_INSTANCE:

@@ -123,8 +123,11 @@ class InstanceIndex(Protocol):
         """Do the work that needs no database: rows, encoded and compressed documents. Pure; CPU-heavy; any thread."""
         ...
 
-    def add(self, batch: Sequence[Any], policy: Policy) -> list[Added]:
-        """Add prepared Instances in one transaction, counts included; durable and visible on return. Blocks."""
+    def add(self, batch: Sequence[Any], policy: Policy, *, keep_committed: float = 0.0) -> list[Added]:
+        """Add prepared Instances in one transaction, counts included; durable and visible on return. Blocks.
+
+        An Instance that was committed (`Books.commit`) less than `keep_committed` seconds ago is not replaced.
+        """
         ...
 
     async def identify(self, sop_instance_uid: str) -> StoredInstance | None:
@@ -169,10 +172,11 @@ class InstanceIndex(Protocol):
 
     async def search(self, search: Search) -> Found: ...
 
-    def delete(self, path: ResourcePath) -> list[str]:
+    def delete(self, path: ResourcePath, *, keep_committed: float = 0.0) -> list[str]:
         """Delete everything below the path, counts included; return the blob keys nobody names any more. Blocks.
 
-        Raises like `locate`.
+        Raises like `locate`; and Conflict, with nothing deleted, where an Instance was committed (`Books.commit`)
+        less than `keep_committed` seconds ago.
         """
         ...
 
@@ -282,6 +286,10 @@ class Books(Protocol):
 
     def delete(self, record: Record) -> None:
         """Delete a record; its UID is remembered, its subscriptions end."""
+        ...
+
+    def commit(self, instances: Sequence[StoredInstance], now: float) -> list[bool]:
+        """Note that these were committed at a moment; False for each that was deleted or replaced since the look-up."""
         ...
 
     def due(self, kind: Kind, now: float, limit: int) -> list[Record]:

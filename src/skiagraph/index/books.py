@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from skiagraph.index import records, subscriptions
-from skiagraph.index.base import Record, RecordSearch
+from skiagraph.index.base import Record, RecordSearch, StoredInstance
 from skiagraph.index.entities import Connection
 from skiagraph.index.record_search import RecordSearching
 from skiagraph.standard.kind import Kind
+
+_COMMIT = "UPDATE instances SET committed_at = ? WHERE id = ? AND key = ?"
 
 
 class SqlBooks:
@@ -28,6 +30,11 @@ class SqlBooks:
 
     def delete(self, record: Record) -> None:
         records.delete(self._connection, record)
+
+    def commit(self, instances: Sequence[StoredInstance], now: float) -> list[bool]:
+        return [
+            self._connection.execute(_COMMIT, (now, instance.id, instance.key)).rowcount > 0 for instance in instances
+        ]
 
     def due(self, kind: Kind, now: float, limit: int) -> list[Record]:
         return records.due(self._connection, kind, now, limit)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 from typing import Any
 
-from skiagraph.errors import ArchiveError, ResourceGone, ResourceNotFound
+from skiagraph.errors import ArchiveError, Conflict, ResourceGone, ResourceNotFound
 from skiagraph.index import changes
 from skiagraph.index.base import ChangeAction
 from skiagraph.index.entities import Connection, Entities
@@ -21,6 +22,7 @@ _OF_STUDY = (
     "SELECT s.id, s.series_instance_uid FROM series s JOIN studies t ON t.id = s.study WHERE t.study_instance_uid = ?"
 )
 _INSTANCES = "SELECT id, sop_instance_uid, key, prefix_digest, dataset_digest, sop_class_uid FROM instances WHERE "
+_COMMITTED = "SELECT count(*), max(committed_at) FROM instances WHERE committed_at > ? AND "
 _BELOW = (
     "DELETE FROM frames WHERE instance IN (SELECT id FROM instances WHERE {})",
     "DELETE FROM document_parts WHERE instance IN (SELECT id FROM instances WHERE {})",
@@ -50,12 +52,14 @@ def missing(connection: Connection, path: ResourcePath) -> ArchiveError:
     return ResourceNotFound(f"There is no {path}.")
 
 
-def delete(connection: Connection, path: ResourcePath) -> list[str]:
+def delete(connection: Connection, path: ResourcePath, keep_committed: float = 0.0) -> list[str]:
     """Delete everything below the path inside the transaction that the caller holds; return the blob keys.
 
     Raises
     ------
     ResourceGone, ResourceNotFound
+    Conflict
+        An Instance was committed less than so many seconds ago.
     """
     study_uid, series_uid, uid = path.study_instance_uid, path.series_instance_uid, path.sop_instance_uid
     entities = Entities(connection)
@@ -64,6 +68,7 @@ def delete(connection: Connection, path: ResourcePath) -> list[str]:
         found = connection.execute(_OF_INSTANCE, (uid, study_uid, series_uid)).fetchone()
         if found is None:
             raise missing(connection, path)
+        _check(connection, path, keep_committed, "id = ?", [found[0]])
         keys += _remove(connection, entities, study_uid, series_uid, "id = ?", found[0])
     else:
         every: list[tuple[Any, ...]]
@@ -73,10 +78,29 @@ def delete(connection: Connection, path: ResourcePath) -> list[str]:
             every = connection.execute(_OF_STUDY, (study_uid,)).fetchall()
         if not every:
             raise missing(connection, path)
+        _check(connection, path, keep_committed, "series = ?", [id for id, _ in every])
         for id, of_series in every:
             keys += _remove(connection, entities, study_uid, of_series, "series = ?", id)
     entities.write()
     return keys
+
+
+def _check(
+    connection: Connection, path: ResourcePath, keep_committed: float, where: str, parameters: list[int]
+) -> None:
+    """Raise Conflict where Storage Commitment holds Instances."""
+    now = time.time()
+    held, last = 0, 0.0
+    for parameter in parameters if keep_committed else ():
+        found = connection.execute(_COMMITTED + where, (now - keep_committed, parameter)).fetchone()
+        held, last = held + found[0], max(last, found[1] or 0.0)
+    if held:
+        until = datetime.fromtimestamp(last + keep_committed, UTC)
+        instances = "1 Instance is" if held == 1 else f"{held} Instances are"
+        raise Conflict(
+            f"{path} was not deleted: {instances} committed, and the server has promised to keep what it has committed"
+            f" until {until:%Y-%m-%d %H:%M} UTC."
+        )
 
 
 def _remove(

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-REVISION = "0002"
+REVISION = "0003"
 """The newest revision in `migrations`."""
 
 NO_NUMBER = 2**63 - 1
@@ -123,6 +123,7 @@ instances = sa.Table(
     sa.Column("series_digest", sa.BigInteger, nullable=False),
     sa.Column("document_size", sa.BigInteger, nullable=False),  # bytes, not compressed
     sa.Column("answer", sa.LargeBinary, nullable=False),
+    sa.Column("committed_at", sa.Float),  # when Storage Commitment was given, seconds since the epoch
     sa.Index("instances_order", "series", "instance_number", "sop_instance_uid"),
     sa.Index("instances_sop_class_uid", "sop_class_uid", "series"),
     sa.Index("instances_irregular", "irregular", sqlite_where=sa.text("irregular = 1")),

@@ -35,10 +35,13 @@ class Ready:
 class GroupCommit:
     """Commits Instances of all requests of one process."""
 
-    def __init__(self, blobs: BlobStore, index: InstanceIndex, policy: Policy, bus: Bus) -> None:
+    def __init__(
+        self, blobs: BlobStore, index: InstanceIndex, policy: Policy, bus: Bus, *, keep_committed: float = 0.0
+    ) -> None:
         self._blobs = blobs
         self._index = index
         self._policy: Policy = policy
+        self._keep_committed = keep_committed
         self._bus = bus
         self._waiting: list[tuple[Ready, asyncio.Future[Added]]] = []
         self._running: asyncio.Task[None] | None = None
@@ -101,7 +104,7 @@ class GroupCommit:
 
     def _add(self, prepared: Sequence[Any]) -> list[Added | Exception]:
         try:
-            return list(self._index.add(prepared, self._policy))
+            return list(self._index.add(prepared, self._policy, keep_committed=self._keep_committed))
         except Exception as error:
             if len(prepared) == 1 or isinstance(error, ArchiveError):
                 return [error] * len(prepared)

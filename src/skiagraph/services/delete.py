@@ -4,7 +4,8 @@ PS3.18 has no such transaction, but says what follows: 410 for what is known to 
 
 Request   DELETE /studies/{study}, …/series/{series}, …/instances/{instance}.
 Behavior  The index forgets everything below the path, counts included, in one transaction; then the bytes go.
-Response  204. 404 for what never was, 410 for what was deleted before.
+Response  204. 404 for what never was, 410 for what was deleted before; 409 for what Storage Commitment holds
+          (`commitment_days`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from skiagraph.bus.base import Topic
 from skiagraph.errors import PreconditionFailed
 from skiagraph.services import representation
 from skiagraph.services.archive import Archive
+from skiagraph.settings import DAY
 from skiagraph.values import Level, ResourcePath
 from skiagraph.wire.message import Request, Response
 from skiagraph.wire.transaction import Transaction
@@ -48,14 +50,14 @@ def forget(archive: Archive, path: ResourcePath) -> int:
 
     Raises
     ------
-    ResourceGone, ResourceNotFound
+    ResourceGone, ResourceNotFound, Conflict
     """
-    keys = archive.index.delete(path)
+    keys = archive.index.delete(path, keep_committed=archive.settings.commitment_days * DAY)
     archive.blobs.delete(keys)
     return len(keys)
 
 
-_STATUSES = frozenset({204, 400, 404, 410, 412})
+_STATUSES = frozenset({204, 400, 404, 409, 410, 412})
 
 TRANSACTIONS: tuple[Transaction, ...] = tuple(
     Transaction(f"Delete {name}", "8.5", "DELETE", template, "delete", _STATUSES, (), delete)

@@ -27,7 +27,7 @@ class Index:
         self.gate = threading.Event()
         self.gate.set()
 
-    def add(self, batch: Sequence[Any], policy: str) -> list[Added]:
+    def add(self, batch: Sequence[Any], policy: str, *, keep_committed: float = 0.0) -> list[Added]:
         assert self.gate.wait(30)
         self.groups.append([name for name, _ in batch])
         results = [self.answers.get(name, Added(Outcome.ADDED)) for name, _ in batch]
@@ -114,7 +114,7 @@ def test_blobs_that_nobody_names_are_deleted(blobs: FileBlobStore) -> None:
 
 def test_a_commit_that_failed_only_to_say_so_keeps_its_blob(blobs: FileBlobStore) -> None:
     class Lost(Index):
-        def add(self, batch: Sequence[Any], policy: str) -> list[Added]:
+        def add(self, batch: Sequence[Any], policy: str, *, keep_committed: float = 0.0) -> list[Added]:
             super().add(batch, policy)
             raise ConnectionError("lost while committing")
 
