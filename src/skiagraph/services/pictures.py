@@ -33,6 +33,9 @@ VERSION = "2"
 LARGEST_BULK = 64 * 2**20
 """Bytes of the largest lookup table, profile or overlay that is read to show a frame."""
 
+MOST_BULK = 4 * LARGEST_BULK
+"""Bytes of all of them together."""
+
 _KEPT_BULK = 4 * 2**20
 _WEIGHT = 8  # a data set in memory takes about so many times the bytes of its JSON
 
@@ -167,13 +170,18 @@ async def _bulk(
 
 
 async def bulk_values(archive: Archive, instance: StoredInstance, uris: Sequence[str]) -> dict[str, bytes]:
-    """Read bulk data by BulkDataURI, as the metadata have it; what is longer than `LARGEST_BULK` is left out."""
+    """Read bulk data by BulkDataURI, as the metadata have it.
+
+    What is longer than `LARGEST_BULK` is left out, and what comes when `MOST_BULK` is reached.
+    """
     found: dict[str, bytes] = {}
+    room = MOST_BULK
     table = await archive.index.bulkdata(instance)
     for uri in uris:
         entry = table.get(uri.removeprefix("bulkdata/"))
-        if entry is None or entry.encapsulated or entry.length > LARGEST_BULK:
+        if entry is None or entry.encapsulated or entry.length > min(LARGEST_BULK, room):
             continue
+        room -= entry.length
         value = await plain.bulk(archive, instance, entry)
         found[uri] = b"".join([bytes(chunk) async for chunk in plain.read(archive, instance, value)])
     return found

@@ -33,6 +33,7 @@ from presentation_states import (
 from skiagraph.errors import BadRequest, NoAcceptableRepresentation
 from skiagraph.index.base import StoredInstance
 from skiagraph.pixels import icc
+from skiagraph.services import pictures
 from skiagraph.standard.rendering import IccProfile
 
 PNG = "image/png"
@@ -229,6 +230,15 @@ def test_long_values_are_read_from_the_file(given: Given) -> None:
     picture = shown(rendered(given, found).body)
     assert abs(int(picture[50, 50]) - 155) <= 1, "the presentation LUT"
     assert picture[20, 32] > 200, "the line"
+
+
+def test_values_that_are_too_long_together_are_left_out(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pictures, "MOST_BULK", 10_000)
+    one = image(rows=64, columns=64)
+    lines = [graphic("POLYLINE", [value for x in range(1000) for value in (x % 64, y)]) for y in (20.5, 40.5)]
+    _, found = store(given, one, state(one, GraphicAnnotationSequence=[annotation(*lines)]))
+    picture = shown(rendered(given, found).body)
+    assert (picture[20, 32] > 200, picture[40, 32] > 200) == (True, False)
 
 
 # Several images
