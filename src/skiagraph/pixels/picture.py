@@ -30,6 +30,8 @@ EMBED: Final = frozenset({JPEG, PNG, JP2, JPH})
 DEFAULT_QUALITY: Final = 90
 
 _FULL_CHROMINANCE = 90
+_LONGEST_JPEG = 65_500
+"""Pixels of a side, of JPEG files that everybody reads."""
 
 
 def encode(
@@ -50,8 +52,7 @@ def encode(
     """
     quality = DEFAULT_QUALITY if quality is None else quality
     if media_type == JPEG:
-        subsampling = 0 if quality >= _FULL_CHROMINANCE else 2
-        return _with_pillow(picture, "JPEG", profile, quality=quality, subsampling=subsampling)
+        return _jpeg(picture, quality, profile)
     if media_type == PNG:
         return _with_pillow(picture, "PNG", profile, compress_level=4)
     if media_type == GIF:
@@ -96,6 +97,27 @@ def _box(kind: bytes, content: bytes) -> bytes:
     return struct.pack(">I4s", len(content) + 8, kind) + content
 
 
+def _jpeg(picture: NDArray[np.uint8], quality: int, profile: bytes | None) -> bytes:
+    full = quality >= _FULL_CHROMINANCE
+    if profile is not None:
+        return _with_pillow(picture, "JPEG", profile, quality=quality, subsampling=0 if full else 2)
+    if max(picture.shape) > _LONGEST_JPEG:
+        raise _too_large(picture, "JPEG")
+    # The same encoder, with less on the way to it; it has no place for a profile
+    import imagecodecs
+
+    subsampling = None if picture.ndim == 2 else "444" if full else "420"
+    return bytes(imagecodecs.jpeg8_encode(np.ascontiguousarray(picture), level=quality, subsampling=subsampling))
+
+
+def _too_large(picture: NDArray[np.uint8], form: str) -> NoAcceptableRepresentation:
+    rows, columns = picture.shape[:2]
+    return NoAcceptableRepresentation(
+        f"A picture of {columns} × {rows} pixels can not be made as {form}, which has limits of its own (JPEG takes"
+        " 65,500 a side). Ask for image/png, or for a viewport."
+    )
+
+
 def _with_pillow(picture: NDArray[np.uint8], form: str, profile: bytes | None, **options: Any) -> bytes:
     from PIL import Image
 
@@ -105,11 +127,7 @@ def _with_pillow(picture: NDArray[np.uint8], form: str, profile: bytes | None, *
     try:
         Image.fromarray(np.ascontiguousarray(picture)).save(out, form, **options)
     except (OSError, ValueError) as error:
-        rows, columns = picture.shape[:2]
-        raise NoAcceptableRepresentation(
-            f"A picture of {columns} × {rows} pixels can not be made as {form}, which has limits of its own (JPEG takes"
-            " 65,500 a side). Ask for image/png, or for a viewport."
-        ) from error
+        raise _too_large(picture, form) from error
     return out.getvalue()
 
 
