@@ -19,10 +19,20 @@ from skiagraph.cli.options import Config, Data
 from skiagraph.cli.verify import existing
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from skiagraph.blobs.base import BlobStore
     from skiagraph.index.base import InstanceIndex, StoredInstance
+    from skiagraph.index.carry import Carried
     from skiagraph.services.maintenance import Progress, Rebuilt
     from skiagraph.settings import Settings
+
+_NOUNS = {
+    "records": "record",
+    "subscriptions": "subscription",
+    "event reports": "event report",
+    "change feed": "change feed entry",
+}
 
 
 def reindex(data: Data = None, config: Config = None) -> None:
@@ -36,8 +46,11 @@ def reindex(data: Data = None, config: Config = None) -> None:
     changed since it was stored is listed, and makes the exit code 1. It is indexed as it is now, but keeps its old
     digests: `verify` goes on calling it corrupt.
 
-    What the blobs do not know is lost: which instances were deleted. The server will answer 404 for them, no longer
-    410. Their bytes are gone in either case.
+    Workitems, worklist entries, performed steps, commitments, subscriptions, event reports and the change feed are in
+    the index alone. They are taken over from the old one, as far as it can be read; what could not be is said.
+
+    What else the blobs do not know is lost: which instances were deleted. The server will answer 404 for them, no
+    longer 410. Their bytes are gone in either case.
 
     Examples:
 
@@ -50,9 +63,10 @@ def reindex(data: Data = None, config: Config = None) -> None:
     existing(settings)
     with in_use(settings.data, alone=True):
         path = app.index_path(settings)
-        result = rebuild(settings, app.blob_store(settings), path)
+        result, carried = rebuild(settings, app.blob_store(settings), path)
     out = console.out()
     out.print(f"{plural(result.added, 'instance')} indexed.")
+    _tell(out, carried)
     if result.replaced or result.same:
         out.print(
             f"{plural(result.replaced + result.same, 'blob')} left aside: others hold the same SOP Instance UIDs."
@@ -76,6 +90,23 @@ def reindex(data: Data = None, config: Config = None) -> None:
         raise typer.Exit(FAILED)
 
 
+def _tell(out: Console, carried: Carried) -> None:
+    """Say what the new index has of what blobs do not tell."""
+    number = carried.numbers
+    taken = [plural(number[part], noun) for part, noun in _NOUNS.items() if number[part] and part not in carried.lost]
+    if taken:
+        out.print(f"Taken over from the old index: {', '.join(taken)}.", soft_wrap=True)
+    if carried.lost:
+        out.print(
+            f"The old index could not be read, or only in part. What it had of this is lost: {', '.join(carried.lost)}."
+            " (Records are Workitems, worklist entries, performed steps and commitments.) A backup of the index has it:"
+            " put that into the data folder and reindex again.",
+            soft_wrap=True,
+        )
+    if "change feed" in carried.lost:
+        out.print("The change feed begins anew: who follows it has to begin at 0 again.", soft_wrap=True)
+
+
 @dataclass(frozen=True, slots=True)
 class _Holdings:
     settings: Settings
@@ -83,14 +114,16 @@ class _Holdings:
     index: InstanceIndex
 
 
-def rebuild(settings: Settings, blobs: BlobStore, path: Path) -> Rebuilt:
+def rebuild(settings: Settings, blobs: BlobStore, path: Path) -> tuple[Rebuilt, Carried]:
     """Make a new index beside the path and put it there."""
     # The one place besides app that makes an index: this one is not the archive's yet.
+    from skiagraph.index.carry import carry, is_index
     from skiagraph.index.sql import SqlIndex
     from skiagraph.services import maintenance
 
     fresh = path.with_name(path.name + ".new")
     remove_fresh(fresh)
+    before = path if is_index(path) else None
     # Only the finished file counts, and it is flushed as a whole.
     index = SqlIndex.open(fresh, durable=False)
     try:
@@ -104,14 +137,15 @@ def rebuild(settings: Settings, blobs: BlobStore, path: Path) -> Rebuilt:
 
             with closing(entries_of(path)) as old:
                 result = maintenance.reindex(_Holdings(settings, blobs, index), index, on_progress, old=old)
+        index.close()
+        carried = carry(before, fresh)
     except BaseException:
         index.close()
         remove_fresh(fresh)
         raise
-    index.close()
     swap(fresh, path)
     remove_fresh(fresh)
-    return result
+    return result, carried
 
 
 def entries_of(path: Path) -> Generator[StoredInstance]:

@@ -12,6 +12,11 @@ from archives import opened
 from dicom_files import ct, part10
 from skiagraph.cli.alone import in_use
 from skiagraph.cli.reindex import files, swap
+from skiagraph.index.base import Record
+from skiagraph.index.sql import SqlIndex
+from skiagraph.testing.headers import element
+from skiagraph.testing.record_index_suite import STATE, WORKITEM, put, write
+from skiagraph.testing.record_index_suite import run as index_run
 
 Run = Callable[..., Any]
 
@@ -97,9 +102,29 @@ def test_reindex_makes_the_index_anew(run: Run, data: Path, damage: bytes | None
     assert result.exit_code == 0, result.output
     assert "3 instances indexed." in result.output
     assert "3 blobs could not be compared with what was stored, as the old index does not have" in result.output
+    assert "What it had of this is lost: records, subscriptions, event reports, change feed." in result.output
+    assert "has to begin at 0 again" in result.output
     assert not list(data.glob("*.new*"))
     assert not (data / "index.sqlite-wal").exists()
     assert run("verify", "--data", data).exit_code == 0
+
+
+def test_reindex_takes_over_what_blobs_do_not_tell(run: Run, data: Path) -> None:
+    index = SqlIndex.open(data / "index.sqlite", durable=False)
+    stored = put(index, Record(WORKITEM, "1.1", {STATE: element("CS", "SCHEDULED")}))
+    write(index, lambda books: books.subscribe(stored, "ONE", deletion_lock=False))
+    write(index, lambda books: books.report(b"{}", ["ONE"]))
+    index.close()
+    result = run("reindex", "--data", data)
+    assert result.exit_code == 0, result.output
+    assert (
+        "Taken over from the old index: 1 record, 1 subscription, 1 event report, 3 change feed entries."
+        in result.output
+    )
+    assert "lost" not in result.output
+    index = SqlIndex.open(data / "index.sqlite", durable=False)
+    assert index_run(index.record(WORKITEM, "1.1")) == stored
+    index.close()
 
 
 def test_reindex_tells_what_it_could_not_index(run: Run, data: Path) -> None:
