@@ -192,6 +192,7 @@ def opened(folder: Path, **settings: Any) -> Iterator[Given]:
     try:
         yield Given(archive)
     finally:
+        archive.bus.close()
         archive.index.close()
         archive.blobs.close()  # type: ignore[attr-defined]
 

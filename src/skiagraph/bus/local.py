@@ -68,9 +68,11 @@ class LocalBus:
         self._socket = self._path = self._loop = self._look = None
 
     def _open(self) -> None:
-        if self._loop is not None:
+        loop = asyncio.get_running_loop()
+        if self._loop is loop:
             return
-        self._loop = asyncio.get_running_loop()
+        self.close()  # what belongs to a loop that has ended
+        self._loop = loop
         self._look = self._loop.call_later(_NEXT_LOOK, self._look_again)
         if self._folder is None:
             return
