@@ -32,6 +32,7 @@ from skiagraph.errors import ArchiveError
 from skiagraph.index.sql import SqlIndex
 from skiagraph.services import (
     bulkdata,
+    committing,
     delete,
     event_queue,
     feed,
@@ -40,6 +41,7 @@ from skiagraph.services import (
     rendered,
     retrieve,
     search,
+    storage_commitment,
     store,
     subscriptions,
     thumbnail,
@@ -69,6 +71,7 @@ TRANSACTIONS: tuple[Transaction, ...] = (
     *thumbnail.TRANSACTIONS,
     *uri.TRANSACTIONS,
     *delete.TRANSACTIONS,
+    *storage_commitment.TRANSACTIONS,
     *worklist.TRANSACTIONS,
     *workitem_state.TRANSACTIONS,
     *subscriptions.TRANSACTIONS,
@@ -77,7 +80,11 @@ TRANSACTIONS: tuple[Transaction, ...] = (
 )
 """Everything this server does; router, documents, access control and tests are made from it."""
 
-BACKGROUND: tuple[Callable[[Archive], Coroutine[Any, Any, None]], ...] = (upkeep.run, upkeep.say_goodbye)
+BACKGROUND: tuple[Callable[[Archive], Coroutine[Any, Any, None]], ...] = (
+    upkeep.run,
+    upkeep.say_goodbye,
+    lambda archive: archive.committing.run(archive),
+)
 """What each process does besides answering."""
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # names of glibc's malloc.h
@@ -205,7 +212,7 @@ def recover(settings: Settings) -> int:
     archive = open_archive(settings)
     archive.scratch.clear()
     try:
-        archive.index.together([lambda books: upkeep.announce_start(books, settings)])
+        archive.index.together([lambda books: upkeep.announce_start(books, settings), committing.release])
         return archive.blobs.recover(archive.index.known)
     finally:
         archive.index.close()

@@ -14,6 +14,7 @@ _UIDS = {
     "series": "Series Instance UID",
     "instance": "SOP Instance UID",
     "workitem": "Workitem UID",
+    "transaction": "Transaction UID",
 }
 
 

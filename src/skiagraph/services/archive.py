@@ -10,6 +10,7 @@ from skiagraph.bus.base import Bus
 from skiagraph.errors import NotSupported
 from skiagraph.index.base import Index
 from skiagraph.services.commit import GroupCommit
+from skiagraph.services.committing import Committing
 from skiagraph.services.journal import Journal
 from skiagraph.services.notifications import Notifier
 from skiagraph.services.open_videos import OpenVideos
@@ -57,3 +58,5 @@ class Archive:
     """Keeps the videos that were made lately."""
     open_videos: OpenVideos = field(default_factory=OpenVideos)
     """Keeps the videos open that were read lately."""
+    committing: Committing = field(default_factory=Committing)
+    """Works on commitment requests."""

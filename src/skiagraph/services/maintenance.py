@@ -11,16 +11,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
-from skiagraph.blobs.base import BlobStore, Opened
+from skiagraph.blobs.base import BlobStore
 from skiagraph.errors import ArchiveError, ResourceGone, ResourceNotFound
 from skiagraph.index.base import InstanceIndex, NewInstance, Outcome, StoredInstance
 from skiagraph.services.store import identify
-from skiagraph.services.upload import Digests, Hasher
+from skiagraph.services.upload import digest
 from skiagraph.settings import Settings
 from skiagraph.standard import part10
 from skiagraph.values import ResourcePath
 
-CHUNK = 2**20
 BATCH = 200
 """Instances of one transaction while an index is made."""
 
@@ -155,21 +154,6 @@ def _examine(blobs: BlobStore, entry: StoredInstance, progress: Progress, on_pro
     if digests.prefix != entry.prefix_digest:
         return corrupt("the bytes before the data set have changed")
     return None
-
-
-def digest(opened: Opened, dataset_offset: int, on_bytes: Callable[[int], None] | None = None) -> Digests:
-    """Hash a blob as Store hashed it."""
-    hasher = Hasher()
-    offset = 0
-    while offset < opened.size:
-        chunk = opened.read_at(offset, CHUNK)
-        if not chunk:
-            break  # it shrank meanwhile: the digest tells
-        hasher.update([chunk], dataset_offset)
-        offset += len(chunk)
-        if on_bytes is not None:
-            on_bytes(len(chunk))
-    return hasher.finish([], dataset_offset)
 
 
 async def repair(holdings: Holdings, finding: Finding) -> str | None:

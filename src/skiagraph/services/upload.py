@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from blake3 import blake3
 
-from skiagraph.blobs.base import BlobStore, Chunk, Staged
+from skiagraph.blobs.base import BlobStore, Chunk, Opened, Staged
 from skiagraph.standard import part10
 from skiagraph.wire.content_coding import Decoder
 
 _SPOOL = 2**20
 """Bytes gathered before a worker thread writes them: an ordinary Instance costs one hop, a huge one little memory."""
+
+_CHUNK = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,21 @@ class Hasher:
         """Hash the last bytes and return both digests."""
         self.update(chunks, dataset_offset)
         return Digests(self._prefix.digest(), self._dataset.digest())
+
+
+def digest(opened: Opened, dataset_offset: int, on_bytes: Callable[[int], None] | None = None) -> Digests:
+    """Hash a blob as Store hashed it."""
+    hasher = Hasher()
+    offset = 0
+    while offset < opened.size:
+        chunk = opened.read_at(offset, _CHUNK)
+        if not chunk:
+            break  # it shrank meanwhile: the digest tells
+        hasher.update([chunk], dataset_offset)
+        offset += len(chunk)
+        if on_bytes is not None:
+            on_bytes(len(chunk))
+    return hasher.finish([], dataset_offset)
 
 
 def decoded(decoders: Sequence[Decoder], data: Chunk) -> Iterator[Chunk]:
