@@ -39,6 +39,8 @@ class Rendition:
     icc_profile: IccProfile | None = None
     overlays: bool = True
     """Overlay planes are drawn; they may hold names."""
+    rough: bool = False
+    """Scaled well enough for a thumbnail."""
 
     def __post_init__(self) -> None:
         """Refuse a profile where the media type has no place for it (§8.3.5.1.5).
@@ -103,7 +105,7 @@ def drawn(frame: bytes, subject: Subject, rendition: Rendition) -> tuple[NDArray
     image = subject.image
     # Before any work: a viewport that can not be is an error, however large the image
     viewport.fit(image.columns, image.rows, rendition.viewport)
-    shown = viewport.apply(whole(frame, subject, rendition), rendition.viewport)
+    shown = viewport.apply(whole(frame, subject, rendition), rendition.viewport, rough=rendition.rough)
     return finished(shown, frame, subject, rendition)
 
 

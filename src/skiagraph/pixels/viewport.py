@@ -68,13 +68,17 @@ def fit(columns: int, rows: int, viewport: Viewport | None) -> Fit:
     return Fit(float(left), float(upper), float(right), float(lower), width, height)
 
 
-def apply(picture: NDArray[np.uint8], viewport: Viewport | None, fitted: Fit | None = None) -> NDArray[np.uint8]:
+def apply(
+    picture: NDArray[np.uint8], viewport: Viewport | None, fitted: Fit | None = None, *, rough: bool = False
+) -> NDArray[np.uint8]:
     """Cut out the region, flip it and scale it.
 
     Parameters
     ----------
     fitted
         What `fit` found, where the picture is only a part of the image; edges in pixels of the picture.
+    rough
+        Good enough for thumbnails, and several times as fast.
 
     Raises
     ------
@@ -96,11 +100,16 @@ def apply(picture: NDArray[np.uint8], viewport: Viewport | None, fitted: Fit | N
         if viewport.flip_vertically:
             cut, upper, lower = cut[::-1], rows - lower, rows - upper
         box = (left, upper, right, lower)
-    return scaled(cut, box, found.width, found.height)
+    return scaled(cut, box, found.width, found.height, rough=rough)
 
 
 def scaled(
-    picture: NDArray[np.uint8], box: tuple[float, float, float, float], width: int, height: int
+    picture: NDArray[np.uint8],
+    box: tuple[float, float, float, float],
+    width: int,
+    height: int,
+    *,
+    rough: bool = False,
 ) -> NDArray[np.uint8]:
     """Scale a region (left, upper, right, lower edge in pixels, within the picture) to a size."""
     if box == (0.0, 0.0, float(width), float(height)) and picture.shape[:2] == (height, width):
@@ -109,7 +118,7 @@ def scaled(
 
     image = Image.fromarray(np.ascontiguousarray(picture))
     shrinks = (box[2] - box[0]) >= width and (box[3] - box[1]) >= height
-    gap = _REDUCING_GAP if shrinks else None
+    gap = (1.0 if rough else _REDUCING_GAP) if shrinks else None
     return np.asarray(image.resize((width, height), Image.Resampling.BICUBIC, box, reducing_gap=gap))
 
 

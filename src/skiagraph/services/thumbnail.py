@@ -137,7 +137,7 @@ async def _picture(
 ) -> bytes:
     def small(shown: ImageParams | Mosaic) -> Rendition:
         size = viewport or Viewport(min(DEFAULT_SIZE, shown.columns), min(DEFAULT_SIZE, shown.rows))
-        return Rendition(choice.offer.media_type, viewport=size, overlays=False)
+        return Rendition(choice.offer.media_type, viewport=size, overlays=False, rough=True)
 
     if frame is None and description.mosaic is not None:
         wanted = small(description.mosaic)

@@ -109,6 +109,16 @@ def test_scaling_keeps_the_mean_and_the_ends() -> None:
     assert apply(white, Viewport(37, 37)).min() == 255
 
 
+def test_rough_scaling_takes_the_mean_of_whole_squares() -> None:
+    """A checkerboard of single pixels becomes gray, and one of squares keeps its fields."""
+    y, x = np.mgrid[0:64, 0:64]
+    single, squares = ((y + x) % 2 * 254).astype(np.uint8), ((y // 8 + x // 8) % 2 * 254).astype(np.uint8)
+    shown = apply(single, Viewport(32, 32), rough=True)
+    assert shown.shape == (32, 32)
+    assert (shown == 127).all()
+    assert (apply(squares, Viewport(32, 32), rough=True) == squares[::2, ::2]).all()
+
+
 def test_colour_and_fractional_regions() -> None:
     colour = np.zeros((10, 10, 3), np.uint8)
     colour[:, 5:] = (200, 100, 50)
