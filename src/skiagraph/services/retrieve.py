@@ -17,12 +17,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeAlias
 
 import orjson
 import structlog
 
-from skiagraph.errors import NoAcceptableRepresentation
+from skiagraph.errors import BadRequest, NoAcceptableRepresentation
 from skiagraph.index.base import StoredInstance
 from skiagraph.pixels.image import BadPixels
 from skiagraph.services import bulkdata, conversion, deidentified, encoding, representation, zipped
@@ -59,6 +60,8 @@ async def retrieve(archive: Archive, request: Request) -> Response:
     """GET a Study, a Series or an Instance."""
     path = representation.resource(request)
     anonymize = query.anonymize(request.query)
+    if anonymize and query.dicomdir(request.query):
+        raise BadRequest("A DICOMDIR names the patient: 'dicomdir=yes' and 'anonymize=yes' do not go together.")
     if path.level is Level.INSTANCE:
         response = await _retrieve_instance(archive, request, path, anonymize)
     else:
@@ -84,7 +87,8 @@ async def _retrieve_instance(archive: Archive, request: Request, path: ResourceP
         return await bulkdata.everything(archive, request, path)
     if anonymize:
         return await _retrieve_deidentified(archive, request, instance, choice)
-    version = representation.version_of(instance, choice.offer)
+    describe = _describe(archive, request) if choice.offer.media_type == ZIP else None
+    version = representation.version_of(instance, choice.offer, *(() if describe is None else ("dicomdir",)))
     unchanged = representation.not_modified(request, version)
     if unchanged is not None:
         return unchanged
@@ -98,7 +102,12 @@ async def _retrieve_instance(archive: Archive, request: Request, path: ResourceP
     if choice.offer.media_type == ZIP:
         file = File(instance, encoded)
         return await zipped.respond(
-            request, path, representation.iterate([file]), version, length=zipped.measure(path, [file])
+            request,
+            path,
+            representation.iterate([file]),
+            version,
+            length=zipped.measure(path, [file]),
+            describe=describe,
         )
     if choice.multipart:
         return await representation.multipart(request, [encoded], version)
@@ -170,7 +179,16 @@ async def _retrieve_instances(archive: Archive, request: Request, path: Resource
     known = _unchanged(survey, chosen, request.base_url)
     if choice.offer.media_type == ZIP:
         length = None if known is None else zipped.measure(path, known)
-        return await zipped.respond(request, named, files, version, status=status, length=length, warning=warning)
+        return await zipped.respond(
+            request,
+            named,
+            files,
+            version,
+            status=status,
+            length=length,
+            warning=warning,
+            describe=_describe(archive, request),
+        )
     boundary = multipart_writer.new_boundary()
     return await representation.multipart(
         request,
@@ -258,6 +276,13 @@ def _negotiate(
     offers = tuple(dict.fromkeys(offer for offered in by_kind.values() for offer in offered))
     choice = representation.negotiate(archive, request, offers)
     return offers, choice, {kind: for_instance(choice, offered) for kind, offered in by_kind.items()}
+
+
+def _describe(archive: Archive, request: Request) -> zipped.Describe | None:
+    """What a DICOMDIR is made of, where one is asked for."""
+    if not query.dicomdir(request.query):
+        return None
+    return partial(representation.attributes, archive)
 
 
 def _variant(request: Request, named: ResourcePath) -> str:

@@ -65,6 +65,22 @@ def anonymize(query: str) -> bool:
     return bool(given)
 
 
+def dicomdir(query: str) -> bool:
+    """Whether the ``dicomdir`` parameter, an extension, asks for a DICOMDIR in an archive.
+
+    Raises
+    ------
+    BadRequest
+        It is given twice, or is neither ``yes`` nor ``no``; or as `parse_query`.
+    """
+    if "dicomdir" not in query:
+        return False
+    given = [values for name, values in parse_query(query) if name == "dicomdir"]
+    if given not in ([], [["yes"]], [["no"]]):
+        raise BadRequest("The parameter 'dicomdir' has to be 'yes' or 'no', once.")
+    return given == [["yes"]]
+
+
 def _decode(text: str, where: str) -> str:
     if "%" in text:
         if _BAD_PERCENT.search(text):
