@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -157,3 +159,64 @@ def test_what_the_server_warns_of_is_told(server: FakeServer, run: Run, tmp_path
     result = run("retrieve", "1.2", "--output", tmp_path, "--anonymize")
     assert result.exit_code == 0, result.output
     assert "pixels were not cleaned" in result.output
+
+
+def archive(*names: str) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as made:
+        for name in names:
+            made.writestr(name, FILES[0])
+    return out.getvalue()
+
+
+def answer_with(server: FakeServer, body: bytes, content_type: str = "application/zip", status: int = 200) -> None:
+    server.before = lambda _request: httpx.Response(status, content=body, headers={"content-type": content_type})
+
+
+@pytest.mark.parametrize(
+    ("options", "query", "names"),
+    [
+        (["--zip"], "", ["1.2/a.dcm", "1.2/b.dcm"]),
+        (["--zip", "--dicomdir"], "dicomdir=yes", ["A/A", "A/B", "DICOMDIR"]),
+    ],
+)
+def test_archive(
+    server: FakeServer, run: Run, tmp_path: Path, options: list[str], query: str, names: list[str]
+) -> None:
+    answer_with(server, archive(*names))
+    result = run("retrieve", "1.2", "3", "--output", tmp_path, *options)
+    assert result.exit_code == 0, result.output
+    assert "2 instances" in result.output
+    assert [path.name for path in tmp_path.iterdir()] == ["3.zip"]
+    assert zipfile.ZipFile(tmp_path / "3.zip").namelist() == names
+    request = server.requests[-1]
+    assert request.headers["accept"] == "application/zip; transfer-syntax=*"
+    assert request.url.query.decode() == query
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        pytest.param(archive("a")[:-30], "application/zip", id="cut off"),
+        pytest.param(multipart(FILES), "multipart/related", id="no archive"),
+        pytest.param(b"", "application/zip", id="empty"),
+    ],
+)
+def test_no_archive_is_kept(server: FakeServer, run: Run, tmp_path: Path, body: bytes, content_type: str) -> None:
+    answer_with(server, body, content_type)
+    result = run("retrieve", "1.2", "--output", tmp_path, "--zip")
+    assert result.exit_code != 0
+    assert not list(tmp_path.iterdir())
+
+
+def test_archive_that_is_not_all(server: FakeServer, run: Run, tmp_path: Path) -> None:
+    answer_with(server, archive("a"), status=206)
+    result = run("retrieve", "1.2", "--output", tmp_path, "--zip")
+    assert result.exit_code != 0
+    assert (tmp_path / "1.2.zip").exists()
+
+
+@pytest.mark.parametrize("options", [["--dicomdir"], ["--zip", "--anonymize"]])
+def test_options_that_do_not_go_together(server: FakeServer, run: Run, tmp_path: Path, options: list[str]) -> None:
+    assert run("retrieve", "1.2", "--output", tmp_path, *options).exit_code == 2
+    assert not server.requests
