@@ -125,9 +125,13 @@ def _directly(pixels: NDArray[Any], appearance: Appearance) -> NDArray[np.uint8]
     assert appearance.voi is not None, "the caller found one"
     shown = levels(pixels, appearance.modality, appearance.voi)
     if appearance.inverse:
-        shown = 1.0 - shown
-    # NaN, of which float images are full outside the body, is black
-    out = np.floor(np.nan_to_num(shown, copy=False, nan=0.0) * 255.0 + 0.5).astype(np.uint8)
+        np.subtract(1.0, shown, out=shown)
+    if pixels.dtype.kind == "f":
+        # NaN, of which float images are full outside the body, is black
+        np.nan_to_num(shown, copy=False, nan=0.0)
+    shown *= 255.0
+    shown += 0.5
+    out = shown.astype(np.uint8)
     if appearance.padding is not None:
         low, high = appearance.padding
         out[(pixels >= low) & (pixels <= high)] = 0

@@ -23,12 +23,19 @@ def apply(values: NDArray[Any], window: Window) -> NDArray[Any]:
         # exp overflows far below the center: the limit there is 0
         shown = 1.0 / (1.0 + np.exp(np.minimum(-4.0 * (values - center) / width, 700.0)))
     elif window.function is VoiFunction.LINEAR_EXACT:
-        shown = np.clip((values - center) / width + 0.5, 0.0, 1.0)
+        shown = _ramp(values, center, width)
     elif width == 1:  # the formula's third case is empty: a threshold
         shown = (values > center - 0.5).astype(values.dtype)
     else:
-        shown = np.clip((values - (center - 0.5)) / (width - 1.0) + 0.5, 0.0, 1.0)
+        shown = _ramp(values, center - 0.5, width - 1.0)
     return shown
+
+
+def _ramp(values: NDArray[Any], center: float, width: float) -> NDArray[Any]:
+    shown: NDArray[Any] = values - center
+    shown /= width
+    shown += 0.5
+    return np.clip(shown, 0.0, 1.0, out=shown)
 
 
 def full_range(low: float, high: float) -> Window:
