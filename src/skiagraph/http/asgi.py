@@ -31,6 +31,7 @@ from skiagraph.errors import (
 from skiagraph.http import observe, websocket
 from skiagraph.http.cors import Cors
 from skiagraph.http.router import Router
+from skiagraph.services import capabilities
 from skiagraph.services.archive import Archive
 from skiagraph.services.representation import Damaged
 from skiagraph.wire.forwarded import Proxies, public_base
@@ -269,27 +270,24 @@ class Edge:
         name = "unknown"
         base_url = ""
         try:
+            base_url = self._public_base(scope, headers)
             if method == "OPTIONS":
-                allow = self._router.allow(path)
                 name = "OPTIONS"
+                if path == "/" or capabilities.describes(headers.get("accept")):
+                    name = "Retrieve Capabilities"
+                    request = self._request(scope, path, {}, headers, base_url, request_id, incoming)
+                    response = capabilities.retrieve(self._archive, request, self._router.transactions)
+                    response.headers.append(("allow", ", ".join(self._router.allow(path) or ("OPTIONS",))))
+                    await outgoing.answer(response, always, method)
+                    return name
+                allow = self._router.allow(path)
                 if allow:
                     await outgoing.answer(Response(204, [("allow", ", ".join(allow))]), always, method)
                     return name
             transaction, variables = self._router.resolve(method, path)
             name = transaction.name
             self._check_length(headers)
-            base_url = self._public_base(scope, headers)
-            request = Request(
-                method=method,
-                path=quote(path, safe="/:@!$&'()*+,;=~"),
-                query=scope.get("query_string", b"").decode("latin-1"),
-                headers=headers,
-                parameters=variables,
-                base_url=base_url,
-                body=incoming.chunks,
-                request_id=request_id,
-                departed=incoming.departure,
-            )
+            request = self._request(scope, path, variables, headers, base_url, request_id, incoming)
             response = await self._handle(transaction, request)
             await outgoing.answer(response, always, method)
         except Disconnected:
@@ -302,6 +300,28 @@ class Edge:
                 always = [*always, ("warning", f"299 {base_url}: {error.warning}")]
             await self._fail(error, name, headers, request_id, incoming, outgoing, always, method)
         return name
+
+    @staticmethod
+    def _request(
+        scope: Scope,
+        path: str,
+        variables: dict[str, str],
+        headers: dict[str, str],
+        base_url: str,
+        request_id: str,
+        incoming: Incoming,
+    ) -> Request:
+        return Request(
+            method=scope["method"],
+            path=quote(path, safe="/:@!$&'()*+,;=~"),
+            query=scope.get("query_string", b"").decode("latin-1"),
+            headers=headers,
+            parameters=variables,
+            base_url=base_url,
+            body=incoming.chunks,
+            request_id=request_id,
+            departed=incoming.departure,
+        )
 
     async def _handle(self, transaction: Transaction, request: Request) -> Response:
         for _ in range(_LOOKS):

@@ -86,6 +86,9 @@ _TABLE: Final = (  # IANA name, codec, Defined Terms of Specific Character Set (
 )
 """PS3.18 Annex D, but for ISO-2022-CN, which there is no codec for."""
 
+NAMES: Final = ("UTF-8", *(name for name, _, _ in _TABLE))
+"""Of all character sets that answers are written in."""
+
 _KNOWN: Final = {"utf-8": UTF_8, "utf8": UTF_8, "iso_ir 192": UTF_8, "*": UTF_8}
 for _name, _codec, _term in _TABLE:
     _KNOWN[_name.lower()] = _KNOWN[_term.lower()] = Charset(_name, _codec)
