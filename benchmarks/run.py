@@ -136,6 +136,7 @@ class Run:
                 f" {reads.STUDIES} studies, {len(reads.CORPUS)} instances stored before the reads;"
                 f" multi-frames of {options.frames:,} frames, 64 × 64 × 8 bit: native, and RLE without an offset table",
             ),
+            ("Pictures", representations.METHOD),
             (
                 "Client",
                 "plain sockets with keep-alive, requests made before the clock starts, bodies received and counted;"

@@ -135,9 +135,9 @@ def missing() -> list[str]:
     return sentences
 
 
-def _orthanc_plugin() -> Path | None:
+def _orthanc_plugin(name: str = "DicomWeb") -> Path | None:
     for folder in ORTHANC_PLUGIN_FOLDERS:
-        for found in sorted(Path(folder).glob("libOrthancDicomWeb.so*")):
+        for found in sorted(Path(folder).glob(f"libOrthanc{name}.so*")):
             return found
     return None
 
@@ -164,7 +164,7 @@ def skiagraph(folder: Path, workers: int) -> Server:
 
 def orthanc(folder: Path) -> Server | None:
     """Orthanc with SQLite and its DICOMweb plugin; None when one of them is missing."""
-    binary, plugin = _binary(ORTHANC_BINARIES), _orthanc_plugin()
+    binary, plugin, gdcm = _binary(ORTHANC_BINARIES), _orthanc_plugin(), _orthanc_plugin("Gdcm")
     if binary is None or plugin is None:
         return None
     storage = folder / "storage"
@@ -177,7 +177,7 @@ def orthanc(folder: Path) -> Server | None:
         "TemporaryDirectory": str(folder),
         "StorageCompression": False,
         "SyncStorageArea": True,
-        "Plugins": [str(plugin)],
+        "Plugins": [str(one) for one in (plugin, gdcm) if one is not None],
         "RemoteAccessAllowed": False,
         "AuthenticationEnabled": False,
         "HttpPort": port,
@@ -196,7 +196,8 @@ def orthanc(folder: Path) -> Server | None:
         ready="/system",
         version=f"{first}, DICOMweb plugin {plugin.resolve().name.partition('.so.')[2] or '?'}",
         root="/dicom-web",
-        settings="defaults: SQLite, SyncStorageArea, complete metadata (“Full”), storage cache of 128 MB, keep-alive",
+        settings="defaults: SQLite, SyncStorageArea, complete metadata (“Full”), storage cache of 128 MB, keep-alive, "
+        + ("GDCM plugin" if gdcm else "without its GDCM plugin, which JPEG 2000 needs"),
     )
 
 
