@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from . import data, images, processes, reads
-from .client import Connection, request_bytes
+from .client import Answer, Connection, request_bytes
 from .data import Key, LargeInstance, Template
 from .figures import Aim, Figure
 from .http2 import Connection2
@@ -33,8 +33,8 @@ TILE = 'multipart/related; type="image/jpeg"; transfer-syntax=1.2.840.10008.1.2.
 FIRST_AIM, AGAIN_AIM = Aim(2), Aim(6)
 
 METHOD = (
-    "the same CT, native, JPEG 2000 and JPEG-LS; a radiograph of 2,500 × 3,000 × 12 bit (15 MB); a slide of 4,096 tiles in"
-    " JPEG, 256 × 256; an MP4; a multi-frame of 512 × 512 × 12 bit. First: each Instance is asked for once, after one"
+    "the same CT, native, JPEG 2000 and JPEG-LS; a radiograph of 2,500 × 3,000 × 12 bit (15 MB); a slide of 4,096"
+    " tiles in JPEG, 256 × 256; an MP4; a multi-frame of 512 × 512 × 12 bit. First: each Instance is asked for once, after one"
     " request that is not counted; again: the same one each time. A thumbnail is compared with a rendering in 256 × 256"
 )
 
@@ -52,7 +52,7 @@ class Measure:
     """Which of the Instances that were stored for the group; `path` is below each of them."""
     path: str
     accept: str
-    kind: Callable[[reads.Answer], reads.Kind]
+    kind: Callable[[Answer], reads.Kind]
     aim: Aim | None = None
     once: bool = False
     theirs: str | None = None
