@@ -210,7 +210,7 @@ def test_what_can_not_be_read_is_refused(
 def test_parts_together_are_bounded() -> None:
     bomb = gzip.compress(J2 + b" " * 600)
     body = multipart(*[(JSON_TYPE + "Content-Encoding: gzip\r\n", bomb)] * 2)
-    with pytest.raises(PayloadTooLarge, match=r"1024 bytes \(max_data_set_bytes\)"):
+    with pytest.raises(PayloadTooLarge, match="max_data_set_bytes"):
         payload.read(body, RELATED_JSON, Settings(max_data_set_bytes=1024))
 
 
