@@ -34,8 +34,9 @@ FIRST_AIM, AGAIN_AIM = Aim(2), Aim(6)
 
 METHOD = (
     "the same CT, native, JPEG 2000 and JPEG-LS; a radiograph of 2,500 × 3,000 × 12 bit (15 MB); a slide of 4,096"
-    " tiles in JPEG, 256 × 256; an MP4; a multi-frame of 512 × 512 × 12 bit. First: each Instance is asked for once, after one"
-    " request that is not counted; again: the same one each time. A thumbnail is compared with a rendering in 256 × 256"
+    " tiles in JPEG, 256 × 256; an MP4; a multi-frame of 512 × 512 × 12 bit. First: each Instance is asked for once,"
+    " after one request that is not counted; again: the same one each time. A thumbnail is compared with a rendering"
+    " in 256 × 256"
 )
 
 TILES = 64
