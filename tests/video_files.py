@@ -99,8 +99,6 @@ def stored(content: bytes, syntax: str = "102", *, frames: int = 30, fragments: 
         "FrameTime": 1000 / RATE,
         "RescaleSlope": None,
         "RescaleIntercept": None,
-        "WindowCenter": None,
-        "WindowWidth": None,
         "PixelData": b"",
     }
     data: Dataset = dicom_files.ct(**defaults | changes)
@@ -114,3 +112,20 @@ def decoded(content: bytes) -> list[NDArray[np.uint8]]:
     """All frames of an MP4 file as RGB."""
     with av.open(io.BytesIO(content)) as file:
         return [np.asarray(frame.to_ndarray(format="rgb24")) for frame in file.decode(video=0)]
+
+
+def multi_frame(pixels: NDArray[np.uint8], **changes: Any) -> bytes:
+    """A PS3.10 file with frames of 8 bits, (frames, rows, columns) or (frames, rows, columns, 3)."""
+    data = pixels.tobytes()
+    defaults: dict[str, Any] = {
+        "Rows": pixels.shape[1],
+        "Columns": pixels.shape[2],
+        "BitsAllocated": 8,
+        "BitsStored": 8,
+        "HighBit": 7,
+        "RescaleSlope": None,
+        "RescaleIntercept": None,
+        "NumberOfFrames": len(pixels),
+        "PixelData": data + b"\0" * (len(data) % 2),
+    }
+    return dicom_files.part10(dicom_files.ct(**defaults | changes))

@@ -170,3 +170,115 @@ def test_a_loop_that_ended_leaves_nothing_behind(workers: Workers) -> None:
 
     asyncio.run(begin())
     assert asyncio.run(workers.once("key", make, len)) == b"result"
+
+
+# What takes several steps
+
+
+def test_a_step_is_waited_for_when_nobody_wants_it(workers: Workers) -> None:
+    """Nobody else may touch what a step works on, or close it, before it is over."""
+    begun, go_on = threading.Event(), threading.Event()
+    over = []
+
+    def step() -> None:
+        begun.set()
+        go_on.wait(10)
+        over.append(True)
+
+    async def main() -> None:
+        task = asyncio.create_task(workers.to_the_end(step))
+        await asyncio.to_thread(begun.wait, 10)
+        task.cancel()
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.sleep(0)
+        assert not task.done()
+        go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert over
+
+    asyncio.run(main())
+
+
+def test_steps_give_what_they_give(workers: Workers) -> None:
+    def fail() -> None:
+        raise ValueError("no")
+
+    async def main() -> None:
+        assert await workers.to_the_end(pow, 2, 3) == 8
+        with pytest.raises(ValueError, match="no"):
+            await workers.to_the_end(fail)
+
+    asyncio.run(main())
+
+
+def test_turns(workers: Workers) -> None:
+    """As many at a time as there are threads, in each line."""
+    now, most = {"a": 0, "b": 0}, {"a": 0, "b": 0}
+
+    async def one(line: str) -> None:
+        async with workers.turn(line):
+            now[line] += 1
+            most[line] = max(most[line], now[line])
+            await asyncio.sleep(0)
+            now[line] -= 1
+
+    async def main() -> None:
+        await asyncio.gather(*(one(line) for line in "aabbaabb"))
+
+    asyncio.run(main())
+    asyncio.run(main())
+    assert most == {"a": 2, "b": 2}
+
+
+def test_what_is_wanted_by_many_is_made_once(workers: Workers) -> None:
+    made = 0
+
+    async def make() -> int:
+        nonlocal made
+        made += 1
+        await asyncio.sleep(0)
+        return made
+
+    async def main() -> None:
+        assert await asyncio.gather(*(workers.while_wanted("key", make) for _ in range(5))) == [1] * 5
+        assert await workers.while_wanted("key", make) == 2, "nothing is kept"
+
+    asyncio.run(main())
+
+
+def test_what_nobody_wants_any_more_is_not_made(workers: Workers) -> None:
+    ended = []
+
+    async def make() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append(True)
+
+    async def main() -> None:
+        tasks = [asyncio.create_task(workers.while_wanted("key", make)) for _ in range(3)]
+        await asyncio.sleep(0)
+        for task in tasks[:2]:
+            task.cancel()
+        await asyncio.gather(*tasks[:2], return_exceptions=True)
+        assert not ended, "somebody waits"
+        tasks[2].cancel()
+        await asyncio.gather(tasks[2], return_exceptions=True)
+        await asyncio.sleep(0)
+        assert ended
+
+    asyncio.run(main())
+
+
+def test_what_fails_fails_for_all_who_want_it(workers: Workers) -> None:
+    async def make() -> None:
+        await asyncio.sleep(0)
+        raise ValueError("no")
+
+    async def main() -> None:
+        found = await asyncio.gather(*(workers.while_wanted("key", make) for _ in range(3)), return_exceptions=True)
+        assert [str(error) for error in found] == ["no"] * 3
+
+    asyncio.run(main())

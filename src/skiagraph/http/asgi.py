@@ -140,7 +140,9 @@ class Incoming:
     async def departure(self) -> None:
         """Return when the client has gone away."""
         while not self.gone:
-            self.gone = (await self._receive())["type"] != "http.request"
+            message = await self._receive()
+            self.gone = message["type"] != "http.request"
+            self.ended = self.ended or not message.get("more_body", False)
 
 
 class Edge:

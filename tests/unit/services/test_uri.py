@@ -22,6 +22,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
+import video_files
 from archives import BASE, Answer, Given, compressed, opened, read
 from dicom_files import ct, part10, uid
 from skiagraph.errors import (
@@ -486,10 +487,31 @@ def test_what_is_not_rendered_is_406_and_there_is_dicom(given: Given, query: str
     assert ask(given, instance, DICOM).status == 200
 
 
-def test_videos_are_not_rendered(given: Given) -> None:
-    (instance,) = given.store(compressed([b"a stream"], MPEG4HP41))
-    assert isinstance(ask(given, instance).error, NoAcceptableRepresentation)
-    assert isinstance(ask(given, instance, "contentType=video/mp4").error, NoAcceptableRepresentation)
+def test_videos(given: Given) -> None:
+    """Video/mp4 by default, where §9.5 has none; a frame of it is a Single Frame Image."""
+    (instance,) = given.store(video_files.stored(video_files.video()))
+    whole = ask(given, instance)
+    assert whole.headers["content-type"] == "video/mp4"
+    assert len(video_files.decoded(whole.body)) == 30
+    assert ask(given, instance, "contentType=video/mp4").body == whole.body
+    small = ask(given, instance, "contentType=video/mp4&rows=32&columns=48").body
+    assert video_files.decoded(small)[0].shape == (32, 48, 3)
+    assert ask(given, instance, "contentType=image/jpeg").headers["content-type"] == "image/jpeg"
+    frame = ask(given, instance, "contentType=image/png&frameNumber=9")
+    assert video_files.number_of(np.asarray(Image.open(io.BytesIO(frame.body)).convert("RGB"))) == 9
+    only = ask(given, instance, "contentType=video/mp4&frameNumber=9", "video/mp4")
+    assert isinstance(only.error, NoAcceptableRepresentation), "a frame is no video"
+    (garbage,) = given.store(compressed([b"a stream"], MPEG4HP41))
+    assert isinstance(ask(given, garbage).error, NoAcceptableRepresentation)
+
+
+def test_multi_frame_images_are_videos_by_name(given: Given) -> None:
+    one, many = given.store(image(), image(5))
+    answer = ask(given, many, "contentType=video/mp4")
+    assert answer.headers["content-type"] == "video/mp4"
+    assert len(video_files.decoded(answer.body)) == 5
+    assert ask(given, many).headers["content-type"] == "image/jpeg"
+    assert isinstance(ask(given, one, "contentType=video/mp4", "video/mp4").error, NoAcceptableRepresentation)
 
 
 @pytest.mark.parametrize(
