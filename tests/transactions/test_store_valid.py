@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 
 from dicom_files import uid
-from metadata_stores import bulk, metadata, path, payload, retrieved, value
+from metadata_stores import bulk, failures, metadata, path, payload, retrieved, value
 
 RAMP = np.add.outer(np.arange(32) * 4, np.arange(48) * 2).astype(np.uint8)
 COLOUR = np.dstack([RAMP, RAMP[::-1], RAMP[:, ::-1]])
@@ -27,6 +27,7 @@ SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 PHOTOGRAPH = "1.2.840.10008.5.1.4.1.1.77.1.4"
 VIDEO = "1.2.840.10008.5.1.4.1.1.77.1.4.1"
 DOCUMENT = "1.2.840.10008.5.1.4.1.1.104"
+TEXT = "1.2.840.10008.5.1.4.1.1.88.11"
 
 UNKNOWN_TO_DCIODVFY = {
     "1.2.840.10008.1.2.4.107": "1.2.840.10008.1.2.4.102",
@@ -90,6 +91,7 @@ MEDIA: dict[str, tuple[Medium, str]] = {
     "STL": (Medium("model/stl", "documents/cube.stl", document=True), f"{DOCUMENT}.3"),
     "OBJ": (Medium("model/obj", "documents/cube.obj", document=True), f"{DOCUMENT}.4"),
     "MTL": (Medium("model/mtl", parts=(b"newmtl red\nKd 1 0 0\n",), document=True), f"{DOCUMENT}.5"),
+    "text": (Medium("text/plain; charset=utf-8", parts=("Größe: 3\n\x0cEnde".encode(),), document=True), TEXT),
     "JPEG XL": (Medium("image/jxl", parts=(imagecodecs.jpegxl_encode(RAMP, lossless=True),)), SECONDARY_CAPTURE),
     "JPEG XL lossy": (Medium("image/jxl", parts=(imagecodecs.jpegxl_encode(COLOUR, distance=1.0),)), SECONDARY_CAPTURE),
     "JPEG XL of a JPEG": (
@@ -112,6 +114,7 @@ MEDIA: dict[str, tuple[Medium, str]] = {
 
 # Of type 1, and nobody but the client can know them
 _ONLY_THE_CLIENT = {
+    TEXT: {"ContentDate", "ContentTime"},
     VIDEO: {"AnatomicRegionSequence"},
     f"{DOCUMENT}.3": {
         "DeviceSerialNumber",
@@ -139,7 +142,9 @@ def code(code_value: str, scheme: str, meaning: str) -> dict[str, Any]:
 
 COMPLETE: dict[str, Any] = {
     "00080020": {"vr": "DA", "Value": ["20260101"]},
+    "00080023": {"vr": "DA", "Value": ["20260101"]},
     "00080030": {"vr": "TM", "Value": ["101500"]},
+    "00080033": {"vr": "TM", "Value": ["101500"]},
     "00080050": {"vr": "SH", "Value": ["A-1"]},
     "00080070": {"vr": "LO", "Value": ["Maker"]},
     "00080090": {"vr": "PN", "Value": [{"Alphabetic": "Doe^Jane"}]},
@@ -232,6 +237,32 @@ class TestValid:
         found = retrieved(client, given)
         assert "OriginalAttributesSequence" in found
         assert errors(found, tmp_path) == set()
+
+
+def test_text_can_be_read_again(client: httpx.Client) -> None:
+    given, parts = sent(Path(), MEDIA["text"][0], {})
+    assert client.post("/studies", **payload(metadata(given), *parts)).status_code == 200
+    page = client.get(f"{path(given)}/rendered", headers={"Accept": "text/plain"})
+    assert page.status_code == 200
+    assert "Größe: 3" in page.text
+    found = retrieved(client, given)
+    assert "EncapsulatedDocument" not in found
+    assert found.ContentSequence[0].TextValue == "Größe: 3\n\x0cEnde"
+
+
+@pytest.mark.parametrize(
+    ("content", "media_type", "tag"),
+    [
+        pytest.param(b"\xff\xfe\x00", "text/plain", "00420011", id="no UTF-8"),
+        pytest.param(b"a\0b", "text/plain", "00420011", id="control characters"),
+        pytest.param(b"\xe4", "text/plain; charset=klingon", "00420011", id="unknown character set"),
+    ],
+)
+def test_no_text(client: httpx.Client, content: bytes, media_type: str, tag: str) -> None:
+    given, parts = sent(Path(), Medium(media_type, parts=(content,), document=True), {})
+    response = client.post("/studies", **payload(metadata(given), *parts))
+    assert response.status_code == 409
+    assert failures(response) == [(0xC000, [tag])]
 
 
 def test_time_of_frames(client: httpx.Client) -> None:

@@ -26,7 +26,7 @@ from skiagraph.errors import (
     PayloadTooLarge,
     UnsupportedMediaType,
 )
-from skiagraph.services import store_documents, store_pixels
+from skiagraph.services import store_documents, store_pixels, store_text
 from skiagraph.services.coercion import Changes
 from skiagraph.settings import Settings
 from skiagraph.standard import made_objects, native_xml, part10_writer
@@ -375,6 +375,9 @@ class Gathering:
         if not isinstance(element, dict) or element.get("BulkDataURI") is None:
             return store_documents.inline(changes)
         part = self._find_one(store_documents.DOCUMENT, element["BulkDataURI"])
+        if store_text.is_text(changes, part):
+            store_text.describe(changes, part)
+            return ()
         return store_documents.describe(changes, part)
 
 

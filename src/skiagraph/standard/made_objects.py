@@ -1,7 +1,7 @@
 """Objects that are made of a picture, a film or a document: their SOP Classes, and what PS3.3 asks of them besides.
 
-PS3.3 A.8 (Secondary Capture), A.32 (Visible Light), A.45 (Encapsulated Documents), A.85.1, A.104; the modules
-C.7.6.1, C.8.6, C.8.12 and C.24. Only attributes are here that can be supplied without knowing more than the object:
+PS3.3 A.8 (Secondary Capture), A.32 (Visible Light), A.35 (reports), A.45 (Encapsulated Documents), A.85.1, A.104;
+the modules C.7.6.1, C.8.6, C.8.12, C.17 and C.24. Only attributes are here that can be supplied without knowing more than the object:
 those that may be empty, and those that have one value for all that is made so.
 """
 
@@ -18,6 +18,7 @@ MULTI_FRAME_BIT: Final = f"{SECONDARY_CAPTURE}.1"
 MULTI_FRAME_BYTE: Final = f"{SECONDARY_CAPTURE}.2"
 MULTI_FRAME_WORD: Final = f"{SECONDARY_CAPTURE}.3"
 MULTI_FRAME_COLOUR: Final = f"{SECONDARY_CAPTURE}.4"
+BASIC_TEXT_SR: Final = "1.2.840.10008.5.1.4.1.1.88.11"
 VIDEO_PHOTOGRAPHIC: Final = "1.2.840.10008.5.1.4.1.1.77.1.4.1"
 
 _ENCAPSULATED: Final = "1.2.840.10008.5.1.4.1.1.104."
@@ -109,6 +110,16 @@ MADE: Final[Mapping[str, Made]] = {
     f"{_VL}2.1": Made("GM", {**_IMAGE, **_VISIBLE}),
     f"{_VL}4": Made("XC", {**_IMAGE, **_VISIBLE}),
     VIDEO_PHOTOGRAPHIC: Made("XC", {**_IMAGE, **_VISIBLE}),
+    BASIC_TEXT_SR: Made(
+        "SR",
+        {
+            "00080023": ("DA", None),
+            "00080033": ("TM", None),
+            "00081111": ("SQ", None),
+            "00200011": ("IS", 1),
+            "0040A372": ("SQ", None),
+        },
+    ),
     DOCUMENTS["application/pdf"]: Made("DOC", {**_DOCUMENT, **_CAPTURE}),
     DOCUMENTS["text/xml"]: Made("DOC", {**_DOCUMENT, **_CAPTURE}),
     DOCUMENTS["model/stl"]: Made("M3D", {**_DOCUMENT, "00201040": ("LO", None)}),

@@ -94,6 +94,11 @@ for _name, _codec, _term in _TABLE:
     _KNOWN[_name.lower()] = _KNOWN[_term.lower()] = Charset(_name, _codec)
 
 
+def find(name: str) -> Charset | None:
+    """Return a character set by its IANA name or Defined Term, in any case; None for one that is not known."""
+    return _KNOWN.get(name.strip().lower())
+
+
 def select(choice: Choice, query: str, header: str | None) -> Charset:
     """Select the character set of an answer (§8.8.5).
 
@@ -108,7 +113,7 @@ def select(choice: Choice, query: str, header: str | None) -> Charset:
     """
     for entry in choice.ranges:
         if entry.q > 0 and _name_of(entry.media_type) == choice.offer.media_type:
-            found = _KNOWN.get(entry.media_type.parameters.get("charset", "").strip().lower())
+            found = find(entry.media_type.parameters.get("charset", ""))
             if found is not None:
                 return found
     if "charset" in query:
@@ -136,7 +141,7 @@ def _best(entries: Iterable[str]) -> Charset | None:
             q = float(value) if key.strip().lower() == "q" else 1.0
         except ValueError:
             q = 1.0
-        found = _KNOWN.get(name.strip().strip('"').lower())
+        found = find(name.strip().strip('"'))
         if found is not None and q > highest:
             best, highest = found, q
     return best
