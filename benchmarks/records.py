@@ -1,8 +1,7 @@
 """How searches for Workitems, creates and claims grow with the number of Workitems: ``python -m benchmarks.records``.
 
-    python -m benchmarks.records --numbers 10000 1000000 --folder /var/tmp/records
-
-Medians of whole searches for a page of 50, with the number of all matches, in milliseconds.
+Medians of whole searches for a page of 50, with how many there are behind it. The index is filled directly, without
+flushes: no server, no HTTP.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ import argparse
 import asyncio
 import random
 import statistics
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -149,25 +149,40 @@ def claim(index: SqlIndex, number: int, repeat: int) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.records", description=__doc__)
     parser.add_argument("--numbers", type=int, nargs="+", default=[10_000, 1_000_000])
-    parser.add_argument("--folder", type=Path, required=True, help="kept, and used again")
+    parser.add_argument("--quick", action="store_true", help="1,000 and 10,000 Workitems")
+    parser.add_argument("--folder", type=Path, help="kept, and used again; without, a temporary one")
     parser.add_argument("--repeat", type=int, default=21)
     options = parser.parse_args()
-    table: dict[str, list[str]] = {name: [] for name in (*SEARCHES, "create (µs)", "claim (µs)")}
-    for number in options.numbers:
-        path = options.folder / f"{number}.sqlite"
-        new = not path.exists()
-        index = SqlIndex.open(path, durable=False)
-        table["create (µs)"].append(f"{fill(index, number):.0f}" if new else "-")
-        for name, query in SEARCHES.items():
-            median, total = ask(index, query, options.repeat)
-            table[name].append(f"{median:.2f} of {total}")
-        table["claim (µs)"].append(f"{claim(index, number, 200):.0f}")
-        index.close()
-    print(f"{'':32}" + "".join(f"{number:>24,}" for number in options.numbers))
-    for name, cells in table.items():
-        print(f"{name:32}" + "".join(f"{cell:>24}" for cell in cells))
+    numbers: list[int] = [1000, 10_000] if options.quick else options.numbers
+    with tempfile.TemporaryDirectory(prefix="skiagraph-records-") as temporary:
+        columns = [column(options.folder or Path(temporary), number, options.repeat) for number in numbers]
+    last = f"{numbers[-1]:,}"
+    print(
+        f"{'median':34}"
+        + "".join(f"{number:>12,}" for number in numbers)
+        + f"{'last/first':>12}{f'matches of {last}':>24}"
+    )
+    for name in columns[0]:
+        values = [one[name][0] for one in columns]
+        total = columns[-1][name][1]
+        ratio = f"{values[-1] / values[0]:.2f}" if all(values) else "-"
+        cells = "".join(f"{value:12.2f}" if value else f"{'-':>12}" for value in values)
+        print(f"{name:34}{cells}{ratio:>12}{'' if total is None else f'{total:,}':>24}".rstrip())
+
+
+def column(folder: Path, number: int, repeat: int) -> dict[str, tuple[float, int | None]]:
+    """Measure one size: what each costs, and how many match."""
+    path = folder / f"{number}.sqlite"
+    new = not path.exists()
+    index = SqlIndex.open(path, durable=False)
+    filled = fill(index, number) if new else 0.0
+    found = {f"{name}, ms": ask(index, query, repeat) for name, query in SEARCHES.items()}
+    found[f"create in groups of {GROUP}, µs"] = (filled, None)
+    found["claim, µs"] = (claim(index, number, 200), None)
+    index.close()
+    return found
 
 
 if __name__ == "__main__":

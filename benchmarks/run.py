@@ -32,11 +32,21 @@ GROUPS = (
     *representations.GROUPS,
     "store",
     "memory",
+    "worklist",
+    "records",
     "growth",
     "reader",
     "codecs",
 )
-NEED_SERVERS = frozenset(GROUPS) - {"growth", "reader", "codecs"}
+SUBPARTS = {
+    "worklist": "Worklist: requests, and reports to subscribers (Orthanc has none)",
+    "records": "Searches of Workitems, as there are more of them",
+    "growth": "Growth of the index",
+    "reader": "Reader of DICOM files",
+    "codecs": "Codecs, one frame of 512 × 512 pixels of 12 bits",
+}
+"""Groups that are programs of their own."""
+NEED_SERVERS = frozenset(GROUPS) - SUBPARTS.keys()
 STORE_AIM, FRAME_AIM = Aim(2), Aim(1.5, at_most=True, against="frame 1")
 FAILURES = (OSError, HttpError, LoadError, reads.CheckError)
 
@@ -101,11 +111,7 @@ class Run:
                     self._with_servers(up, senders, template)
                 finally:
                     ours.stop()
-        for name, title in (
-            ("growth", "Growth of the index"),
-            ("reader", "Reader of DICOM files"),
-            ("codecs", "Codecs, one frame of 512 × 512 pixels of 12 bits"),
-        ):
+        for name, title in SUBPARTS.items():
             if name in chosen:
                 self._subpart(name, title)
         self.report.setup += self._method(time.monotonic() - started)
