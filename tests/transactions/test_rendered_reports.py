@@ -114,6 +114,9 @@ def test_every_report(base_url: str, file: Path) -> None:
         pytest.param("text/*", "text/html; charset=utf-8", id="text/*"),
         pytest.param("text/plain", "text/plain; charset=utf-8", id="plain"),
         pytest.param("text/xml, text/html;q=0.5", "text/xml; charset=utf-8", id="by weight"),
+        pytest.param("application/pdf", "application/pdf", id="PDF"),
+        pytest.param("text/rtf", "text/rtf", id="RTF"),
+        pytest.param("application/pdf, text/plain;q=0.9", "application/pdf", id="PDF or text"),
         pytest.param("text/html; charset=klingon", "text/html; charset=utf-8", id="8.8 charset that is not had"),
         pytest.param("text/html; charset=iso-8859-1", "text/html; charset=ISO-8859-1", id="8.8 charset that is had"),
         pytest.param('multipart/related; type="text/plain"', "multipart/related", id="multipart"),
@@ -132,11 +135,25 @@ def test_media_types(report: str, accept: str, content_type: str) -> None:
         assert response.headers["content-location"] == report
 
 
-@pytest.mark.parametrize("accept", ["image/jpeg", "application/pdf", "text/rtf", "video/mp4"])
+@pytest.mark.parametrize("accept", ["image/jpeg", "application/msword", "text/markdown", "video/mp4"])
 def test_refusals_list_what_can_be_had(report: str, accept: str) -> None:
     response = get(f"{report}/rendered", accept)
     assert response.status_code == 406
-    assert all(name in response.text for name in ("text/html", "text/plain", "text/xml"))
+    assert all(name in response.text for name in ("text/html", "text/plain", "text/xml", "text/rtf", "application/pdf"))
+
+
+def test_a_report_as_pdf(report: str) -> None:
+    response = get(f"{report}/rendered", "application/pdf")
+    assert response.status_code == 200
+    assert response.content.startswith(b"%PDF-")
+    assert response.headers["x-content-type-options"] == "nosniff"
+    assert get(f"{report}/rendered", "application/pdf").content == response.content
+    again = get(f"{report}/rendered", "application/pdf", **{"If-None-Match": response.headers["etag"]})
+    assert again.status_code == 304
+    assert get(f"{report}/rendered?charset=iso-8859-1", "application/pdf").content == response.content
+    part = get(f"{report}/rendered", "application/pdf", Range="bytes=0-4")
+    assert (part.status_code, part.content) == (206, b"%PDF-")
+    assert get(f"{report}/rendered", "text/rtf").content.startswith(b"{\\rtf1")
 
 
 def test_the_accept_parameter(report: str) -> None:

@@ -7,6 +7,7 @@ boxes for all else; `missing` says so.
 from __future__ import annotations
 
 import importlib.util
+import re
 from bisect import bisect_right
 from functools import lru_cache
 from pathlib import Path
@@ -106,8 +107,8 @@ def runs(text: str) -> list[tuple[str, Face]]:
     Chinese characters have other shapes in Japan: without kana in the text the Chinese ones are taken, in a Korean
     text the Korean ones.
     """
-    ideographs = _ideographs(text)
-    faces = [ideographs if face is JAPANESE else face for face in map(face_of, text)]
+    han = ideographs(text)
+    faces = [han if face is JAPANESE else face for face in map(face_of, text)]
     found: list[tuple[str, Face]] = []
     for character, face in zip(text, faces, strict=True):
         if found and (face is found[-1][1] or character == " "):
@@ -137,7 +138,8 @@ def _reversed(pending: list[tuple[str, Face]]) -> list[tuple[str, Face]]:
     return pending[last - 1 :: -1] + pending[last:] if last else pending
 
 
-def _ideographs(text: str) -> Face:
+def ideographs(text: str) -> Face:
+    """The face for Chinese characters in a text: by what else is in it."""
     if any(0x3040 <= ord(character) < 0x3100 or 0xFF66 <= ord(character) < 0xFFA0 for character in text):
         return JAPANESE
     return KOREAN if any(face_of(character) is KOREAN for character in text) else CHINESE
@@ -156,6 +158,24 @@ def font(face: Face, size: int) -> FreeTypeFont | ImageFont:
     axes: list[dict[str, Any]] = found.get_variation_axes()  # type: ignore[assignment]
     found.set_variation_by_axes([_WEIGHT if axis["name"] == b"Weight" else axis["default"] for axis in axes])
     return found
+
+
+def family(face: Face) -> str:
+    """Name of the font family of a face, as programs know it that find fonts by name."""
+    if face.package == _CJK:
+        return f"Noto Sans CJK {('JP', 'KR', 'SC')[face.number]}"
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", face.file.partition("[")[0])
+
+
+def families() -> list[str]:
+    """Names of the families of all scripts, Latin first, without those of Chinese characters; then signs."""
+    faces = dict.fromkeys(face for _, face in _BLOCKS if face.package == _NOTO)
+    return [*map(family, faces), "Noto Sans Symbols", "Noto Emoji"]
+
+
+def folders() -> list[Path]:
+    """Where the fonts are, as far as they are installed."""
+    return [folder for folder in (_folder(_NOTO), _folder(_CJK)) if folder is not None]
 
 
 @lru_cache(maxsize=2)

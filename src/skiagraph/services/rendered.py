@@ -345,7 +345,7 @@ TRANSACTIONS: tuple[Transaction, ...] = (
         _INSTANCE + "/rendered",
         "read",
         _STATUSES,
-        (*_ONE, picture.MP4, *_MANY, *reports.MEDIA_TYPES, "application/pdf"),
+        (*_ONE, picture.MP4, *_MANY, *reports.MEDIA_TYPES),
         retrieve,
     ),
     Transaction(

@@ -1,8 +1,9 @@
-"""SR documents for people and programs: pages, plain text, XML — PS3.18 §10.4, Table 8.7.4-1, category Text.
+"""SR documents for people and programs: pages, plain text, PDF, XML — PS3.18 §10.4, Table 8.7.4-1, category Text.
 
-``text/html`` is the default; ``text/plain`` has the same words. ``text/xml`` is the Native DICOM Model (PS3.19 A.1) of
-the whole document: the only schema for it that the standard has, that nothing gets lost in, and that the style sheets
-which are around for SR begin with. They are in UTF-8, or in the character set that is asked for (§8.8).
+``text/html`` is the default; ``text/plain``, ``text/rtf`` and ``application/pdf`` have the same words. ``text/xml`` is
+the Native DICOM Model (PS3.19 A.1) of the whole document: the only schema for it that the standard has, that nothing
+gets lost in, and that the style sheets which are around for SR begin with. Texts are in UTF-8, or in the character set
+that is asked for (§8.8).
 """
 
 from __future__ import annotations
@@ -14,20 +15,20 @@ import orjson
 
 from skiagraph.errors import NoAcceptableRepresentation, ResourceNotFound
 from skiagraph.index.base import StoredInstance
-from skiagraph.services import representation
+from skiagraph.services import report_pdf, representation
 from skiagraph.services.archive import Archive
 from skiagraph.services.representation import Representation, Version
 from skiagraph.standard import native_xml, structured_report
 from skiagraph.values import ByteRange
-from skiagraph.wire import charset, query, report_html, report_text
+from skiagraph.wire import charset, query, report_html, report_rtf, report_text
 from skiagraph.wire.accept import refuse_dicom, rendered_offers
 from skiagraph.wire.charset import UTF_8, Charset
 from skiagraph.wire.conditional import entity_tag
 from skiagraph.wire.message import Chunk, Request, Response
 
-HTML, TEXT, XML = "text/html", "text/plain", "text/xml"
+HTML, TEXT, XML, RTF, PDF = "text/html", "text/plain", "text/xml", "text/rtf", "application/pdf"
 
-MEDIA_TYPES = (HTML, TEXT, XML)
+MEDIA_TYPES = (HTML, TEXT, XML, PDF, RTF)
 """Best first."""
 
 VERSION = "2"
@@ -66,7 +67,7 @@ async def represent(
 
     async def make() -> Made | None:
         document = await _document(archive, instance)
-        if len(document) < _AT_ONCE:
+        if len(document) < _AT_ONCE and media_type != PDF:
             return render(document, media_type, base_url, location)
         return await archive.workers.run(render, document, media_type, base_url, location)
 
@@ -76,7 +77,10 @@ async def represent(
 
 
 def render(document: bytes, media_type: str, base_url: str, location: str) -> Made | None:
-    """Make one of the media types of the metadata of a report; None when it has no content tree."""
+    """Make one of the media types of the metadata of a report; None when it has no content tree.
+
+    Raises Unprintable for a PDF that can not be made.
+    """
     attributes = orjson.loads(document)
     report = structured_report.read(attributes)
     if report is None:
@@ -85,6 +89,10 @@ def render(document: bytes, media_type: str, base_url: str, location: str) -> Ma
         return Made(f"{XML}; charset=utf-8", native_xml.to_xml(attributes, bulk_base=location))
     if media_type == TEXT:
         return Made(report_text.CONTENT_TYPE, report_text.to_text(attributes, report))
+    if media_type == PDF:
+        return Made(report_pdf.CONTENT_TYPE, report_pdf.to_pdf(attributes, report, base_url))
+    if media_type == RTF:
+        return Made(report_rtf.CONTENT_TYPE, report_rtf.to_rtf(attributes, report))
     return Made(report_html.CONTENT_TYPE, report_html.to_html(attributes, report, base_url))
 
 
@@ -100,7 +108,9 @@ async def retrieve(archive: Archive, request: Request, instance: StoredInstance)
     """
     refuse_dicom(request.headers.get("accept"), query.accept(request.query))
     choice = representation.negotiate(archive, request, rendered_offers(MEDIA_TYPES, single=True))
-    written = charset.select(choice, request.query, request.headers.get("accept-charset"))
+    written = UTF_8
+    if choice.offer.media_type not in (PDF, RTF):  # which have no character set to choose
+        written = charset.select(choice, request.query, request.headers.get("accept-charset"))
     names = () if written is UTF_8 else (written.name,)
     details = representation.variant(str(choice.offer), VERSION, request.base_url, *names)
     opaque = f"{representation.digest(instance)}-{details}"

@@ -176,7 +176,7 @@ TRANSACTIONS: tuple[Transaction, ...] = (
         "/wado",
         "read",
         frozenset({200, 206, 304, 400, 404, 406, 410, 412, 413, 416}),
-        (*picture.MEDIA_TYPES, picture.MP4, *reports.MEDIA_TYPES, "application/pdf", DICOM),
+        (*picture.MEDIA_TYPES, picture.MP4, *reports.MEDIA_TYPES, DICOM),
         retrieve_by_uri,
     ),
 )

@@ -18,7 +18,7 @@ from skiagraph.standard import report_values, structured_report
 from skiagraph.standard.report_table import Table, Target
 from skiagraph.standard.structured_report import CONTAINER, Item, Reference, Report
 from skiagraph.values import Attributes
-from skiagraph.wire import report_phrases
+from skiagraph.wire import report_links, report_phrases
 
 CONTENT_TYPE: Final = "text/html; charset=utf-8"
 
@@ -76,7 +76,6 @@ CONTENT_SECURITY_POLICY: Final = (
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,4}", re.ASCII)
 _RIGHT_TO_LEFT = frozenset({"ar", "arc", "ckb", "dv", "fa", "he", "iw", "nqo", "ps", "sd", "syr", "ug", "ur", "yi"})
-_MOST_LINKED_FRAMES = 10
 _CLOSED = "</dd></dl>"
 
 
@@ -152,13 +151,7 @@ class _Page:
         self._report = report
         self._base_url = base_url
         self._parts = parts
-        self._anchors: dict[int, str] = {}
-        for item, _ in structured_report.preorder(report.content):
-            cells = item.value.cells.values() if isinstance(item.value, Table) else ()
-            for identifier in (item.target, *(cell.identifier for cell in cells if isinstance(cell, Target))):
-                target = structured_report.find(report.content, identifier)
-                if target is not None:
-                    self._anchors[id(target)] = "item-" + ".".join(map(str, identifier))
+        self._anchors = report_links.anchors(report)
 
     def write(self) -> None:
         """Write the tree: what is still to come is a list, so that depth costs nothing."""
@@ -269,20 +262,10 @@ class _Page:
         if not isinstance(item.value, Reference):
             return text
         uid = escape(item.value.sop_instance_uid)
-        url = self._url(item.value) if item.value_type in ("IMAGE", "COMPOSITE", "WAVEFORM") else ""
+        url = report_links.url(item, self._report, self._base_url)
         if url:
             return f'<a href="{escape(url)}" title="{uid}">{text}</a>'
         return f'{text} <span class="note">{uid}</span>'
-
-    def _url(self, reference: Reference) -> str:
-        """The rendered form of what is referenced; "" where the document does not tell where it belongs."""
-        place = self._report.place(reference.sop_instance_uid)
-        if place is None:
-            return ""
-        numbers = sorted({frame for frame in reference.frames if frame > 0})
-        if not 0 < len(numbers) <= _MOST_LINKED_FRAMES:
-            return f"{self._base_url}/{place}/rendered"
-        return f"{self._base_url}/{place}/frames/{','.join(map(str, numbers))}/rendered"
 
     def anchor(self, item: Item) -> str:
         """The id of an item that others refer to, as an attribute; "" for all others."""

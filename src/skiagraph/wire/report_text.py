@@ -30,7 +30,7 @@ def to_text(attributes: Attributes, report: Report) -> bytes:
     while waiting:
         run, depth = waiting.pop()
         if isinstance(run, tuple):
-            lines.append(_indented(_sentence(run, report), depth))
+            lines.append(_indented(sentence(run, report), depth))
             continue
         if run.value_type == CONTAINER and depth == 0 and lines[-1]:
             lines.append("")
@@ -71,7 +71,8 @@ def _joined(text: str) -> str:
     return " ".join(text.split())
 
 
-def _sentence(items: tuple[Item, ...], report: Report) -> str:
+def sentence(items: tuple[Item, ...], report: Report) -> str:
+    """Items that are read as prose, what is below each of them in brackets behind it."""
     pieces: list[str] = []
     depth = 0
     for found in report_phrases.prose(items):
