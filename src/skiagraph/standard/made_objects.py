@@ -1,8 +1,8 @@
 """Objects that are made of a picture, a film or a document: their SOP Classes, and what PS3.3 asks of them besides.
 
 PS3.3 A.8 (Secondary Capture), A.32 (Visible Light), A.35 (reports), A.45 (Encapsulated Documents), A.85.1, A.104;
-the modules C.7.6.1, C.8.6, C.8.12, C.17 and C.24. Only attributes are here that can be supplied without knowing more than the object:
-those that may be empty, and those that have one value for all that is made so.
+the modules C.7.6.1, C.8.6, C.8.12, C.17 and C.24. Only what can be supplied without knowing more than the object is
+here: attributes that may be empty, and those that have one value for all that is made so.
 """
 
 from __future__ import annotations
