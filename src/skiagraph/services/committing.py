@@ -8,6 +8,7 @@ one works on a request, for as long as it renews its claim on it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import os
 import secrets
@@ -72,6 +73,7 @@ class Committing:
         self._name = secrets.token_hex(8)
         self._slots = asyncio.Semaphore(_SLOTS)
         self._tasks: dict[str, asyncio.Task[Record | None]] = {}
+        self._freed = asyncio.Event()  # one that was taken up is done: there may be more
         self._halted = threading.Event()
 
     def claimed(self, record: Record, now: float) -> Record:
@@ -97,11 +99,13 @@ class Committing:
         """Take up requests that nobody works on, and delete old results, until cancelled."""
         try:
             while True:
+                self._freed.clear()
                 try:
                     await self.look(archive)
                 except Exception as error:
                     log.warning("looking for commitment requests failed", error=type(error).__name__)
-                await asyncio.sleep(_LOOK)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._freed.wait(), _LOOK)
         finally:
             self._halted.set()
 
@@ -109,7 +113,7 @@ class Committing:
         """Take up what nobody works on, as far as there is room, and delete results whose time is over."""
         room = _SLOTS - len(self._tasks)
         for record in await archive.journal.write(lambda books: self._due(books, room, time.time())):
-            self.start(archive, record)
+            self.start(archive, record).add_done_callback(lambda _: self._freed.set())
 
     def _due(self, books: Books, room: int, now: float) -> list[Record]:
         taken: list[Record] = []
