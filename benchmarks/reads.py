@@ -252,7 +252,7 @@ def check(read: Read, port: int, root: str) -> tuple[Kind, int]:
     with Reader(port) as reader:
         _, answer = reader.ask(read.heads(root)[0], keep=True)
     if answer.status != 200:
-        text = (answer.body or b"")[:200].decode(errors="replace")
+        text = " ".join((answer.body or b"")[:200].decode(errors="replace").split())
         raise CheckError(f"{read.title}: answered {answer.status}; expected 200. {text}")
     try:
         return read.kind(answer), answer.size

@@ -95,8 +95,8 @@ class Run:
         started = time.monotonic()
         self.report.remarks += servers.missing()
         self.report.setup += machine(self.folder)
-        if (busy := os.getloadavg()[0]) > 1:
-            self.remark(f"The machine was busy when this began (load average {busy:.1f}): expect noise.")
+        if (before := os.getloadavg()[0]) > 1:
+            self.remark(f"The machine was busy when this began (load average {before:.1f}): expect noise.")
         chosen = set(self.options.groups)
         if not chosen.isdisjoint(NEED_SERVERS):
             template = data.ct()
@@ -114,7 +114,8 @@ class Run:
         for name, title in SUBPARTS.items():
             if name in chosen:
                 self._subpart(name, title)
-        self.report.setup += self._method(time.monotonic() - started)
+        load = f"load average {before:.1f} when this began, {os.getloadavg()[1]:.1f} at its end; it makes some of that"
+        self.report.setup += [*self._method(time.monotonic() - started), ("Others", load)]
         return self.report
 
     def _servers(self) -> tuple[Server, Server | None, Server | None, Server]:
