@@ -29,7 +29,7 @@ class Bus(Protocol):
     def listen(self, topic: Topic) -> AbstractContextManager[asyncio.Event]:
         """Lend an event that is set with each call, and clear it oneself; now and then it is set without need.
 
-        Of STOPPING it is set in earnest only.
+        Of STOPPING it is set in earnest only, and for who listens later too.
         """
         ...
 

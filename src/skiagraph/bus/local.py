@@ -1,24 +1,30 @@
 """A bus for the processes of one machine: Unix datagram sockets in a folder.
 
-Each process has a socket there, named by itself, and sends a byte to all others. A process that died leaves its
+Each process has a socket there, named by itself, and sends a word to all others. A process that died leaves its
 socket behind; whoever finds nobody at its end removes it.
+
+The name of a socket has some hundred bytes at most, and a folder can have a longer one. So the folder is opened, and
+named by its descriptor.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import secrets
 import socket
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from skiagraph.bus.base import Topic
 
 _NEXT_LOOK = 1.0
 """Seconds after which who listens looks without being called: a call can be lost."""
+
+_DESCRIPTORS = Path("/proc/self/fd")
+"""Where a folder that is open has a short name; Linux has it."""
 
 
 class LocalBus:
@@ -37,6 +43,7 @@ class LocalBus:
         self._path: Path | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._look: asyncio.TimerHandle | None = None
+        self._stopping = False
 
     def publish(self, topic: Topic) -> None:
         self._wake(topic)
@@ -46,10 +53,12 @@ class LocalBus:
         if self._socket is not None:
             _call_others(self._folder, topic, self._socket, self._path)
 
-    @contextmanager
+    @contextlib.contextmanager
     def listen(self, topic: Topic) -> Iterator[asyncio.Event]:
         self._open()
         event = asyncio.Event()
+        if topic is Topic.STOPPING and self._stopping:
+            event.set()  # who comes late hears it too
         self._listening[topic].add(event)
         try:
             yield event
@@ -66,6 +75,7 @@ class LocalBus:
         if self._path is not None:
             self._path.unlink(missing_ok=True)
         self._socket = self._path = self._loop = self._look = None
+        self._stopping = False
 
     def _open(self) -> None:
         loop = asyncio.get_running_loop()
@@ -76,14 +86,16 @@ class LocalBus:
         self._look = self._loop.call_later(_NEXT_LOOK, self._look_again)
         if self._folder is None:
             return
+        name = secrets.token_hex(4)
+        found = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            self._path = self._folder / secrets.token_hex(4)
-            found = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
-            found.bind(str(self._path))
+            with _short(self._folder) as folder:
+                found.bind(f"{folder}/{name}")
         except OSError:
-            self._path = None  # a path too long, or a file system without sockets: the looks have to do
+            found.close()  # a file system without sockets, say: the looks have to do
             return
+        self._path = self._folder / name
         self._socket = found
         self._loop.add_reader(found, self._receive, found)
 
@@ -103,6 +115,7 @@ class LocalBus:
                 self._wake(topic)
 
     def _wake(self, topic: Topic) -> None:
+        self._stopping = self._stopping or topic is Topic.STOPPING
         for event in self._listening[topic]:
             event.set()
 
@@ -114,18 +127,29 @@ def call(folder: Path, topic: Topic) -> None:
 
 
 def _call_others(folder: Path, topic: Topic, mine: socket.socket, own: Path | None) -> None:
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError), _short(folder) as short:
         for path in folder.iterdir():
             if path != own:
-                _send(mine, path, topic)
+                _send(mine, f"{short}/{path.name}", path, topic)
 
 
-def _send(mine: socket.socket, path: Path, topic: Topic) -> None:
+def _send(mine: socket.socket, address: str, path: Path, topic: Topic) -> None:
     try:
-        mine.sendto(topic.value.encode(), str(path))
+        mine.sendto(topic.value.encode(), address)
     except BlockingIOError:
         pass  # its queue is full: it will wake anyway
-    except (ConnectionRefusedError, FileNotFoundError):
+    except ConnectionRefusedError:
         path.unlink(missing_ok=True)
     except OSError:
         pass
+
+
+@contextlib.contextmanager
+def _short(folder: Path) -> Iterator[Path]:
+    """Lend a name of a folder that is short enough for sockets in it. Raises OSError where there is no folder."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        short = _DESCRIPTORS / str(descriptor)
+        yield short if short.exists() else folder
+    finally:
+        os.close(descriptor)
