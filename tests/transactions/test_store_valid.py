@@ -285,6 +285,22 @@ def test_instances_of_a_series_are_numbered(client: httpx.Client) -> None:
     assert [retrieved(client, data).InstanceNumber for data in several] == [1, 2, 3]
 
 
+def test_a_series_has_one_modality(client: httpx.Client) -> None:
+    study = uid()
+    kinds = {"PNG": "OT", "MTL": "M3D", "text": "SR"}
+    given, parts = [], []
+    for number, name in enumerate([*kinds, *kinds]):
+        data, (part,) = sent(Path(), MEDIA[name][0], {"0020000D": {"vr": "UI", "Value": [study]}})
+        del data["0020000E"]
+        data["00420011" if MEDIA[name][0].document else "7FE00010"]["BulkDataURI"] = str(number)
+        given.append(data)
+        parts.append(bulk(str(number), part[1], part[0]["Content-Type"]))
+    assert client.post("/studies", **payload(metadata(*given), *parts)).status_code == 200
+    found = client.get(f"/studies/{study}/series").json()
+    assert sorted(value(series, "00080060") for series in found) == sorted(kinds.values())
+    assert all(value(series, "00201209") == 2 for series in found)
+
+
 def test_colour_profile_of_png(client: httpx.Client) -> None:
     from PIL import ImageCms
 

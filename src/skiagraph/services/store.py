@@ -276,7 +276,7 @@ class Intake:
         modified = await self._modified(assembled) if assembled.original else ""
         try:
             pieces = await asyncio.to_thread(assembled.write, modified)
-        except ArchiveError as error:
+        except Exception as error:
             self._result(self._failed(error, assembled.attributes))
             return
         upload: Upload | None = Upload(self._archive.blobs)

@@ -59,7 +59,7 @@ _MOST_REUSED: Final = 2**30
 _LEAST: Final = 4096  # each use counts as so much at least
 
 _STUDY, _SERIES, _INSTANCE, _CLASS = "0020000D", "0020000E", "00080018", "00080016"
-_INSTANCE_NUMBER, _FRAME_OF_REFERENCE = "00200013", "00200052"
+_MODALITY, _INSTANCE_NUMBER, _FRAME_OF_REFERENCE = "00080060", "00200013", "00200052"
 
 
 @dataclass(slots=True)
@@ -102,7 +102,8 @@ class _Supplied:
     """UIDs given out in this request: what comes together without them belongs together."""
 
     study_instance_uid: str | None
-    series: dict[str, str] = field(default_factory=dict)
+    series: dict[tuple[str, str], str] = field(default_factory=dict)
+    """By Study and Modality."""
     instances: Counter[str] = field(default_factory=Counter)
     """How many there were of each Series."""
 
@@ -392,19 +393,20 @@ def _supply_uids(attributes: Attributes, supplied: _Supplied) -> None:
     if not study:
         study = supplied.study_instance_uid = supplied.study_instance_uid or _new_uid()
         attributes[_STUDY] = {"vr": "UI", "Value": [study]}
-    if not _text(attributes, _SERIES):
-        series = supplied.series.setdefault(study, _new_uid())
-        attributes[_SERIES] = {"vr": "UI", "Value": [series]}
     if not _text(attributes, _INSTANCE):
         attributes[_INSTANCE] = {"vr": "UI", "Value": [_new_uid()]}
 
 
 def _supply_modules(changes: Changes, image: bool, supplied: _Supplied) -> None:
-    """Supply SOP Class and Instance Number, and what PS3.3 asks of objects of this SOP Class."""
+    """Supply SOP Class, Series and Instance Number, and what PS3.3 asks of objects of this SOP Class."""
     attributes = changes.attributes
     if image and not _text(attributes, _CLASS):
         attributes[_CLASS] = {"vr": "UI", "Value": [store_pixels.sop_class(attributes)]}
     sop_class_uid = _text(attributes, _CLASS)
+    made_objects.supply(attributes, sop_class_uid)
+    if not _text(attributes, _SERIES):
+        key = _text(attributes, _STUDY), _text(attributes, _MODALITY)  # a Series has one Modality
+        attributes[_SERIES] = {"vr": "UI", "Value": [supplied.series.setdefault(key, _new_uid())]}
     series = _text(attributes, _SERIES)
     supplied.instances[series] += 1
     if sop_class_uid in made_objects.MADE:
@@ -415,7 +417,6 @@ def _supply_modules(changes: Changes, image: bool, supplied: _Supplied) -> None:
         # Out of the SOP Instance UID, so that the same metadata sent again make the same data set
         derived = uuid.uuid5(uuid.NAMESPACE_OID, _text(attributes, _INSTANCE))
         changes.supply(_FRAME_OF_REFERENCE, "UI", f"2.25.{derived.int}")
-    made_objects.supply(attributes, sop_class_uid)
 
 
 def _hint(given: Attributes) -> str:
