@@ -38,6 +38,8 @@ from skiagraph.services import (
     feed,
     frames,
     metadata,
+    modality_worklist,
+    performed_steps,
     rendered,
     retrieve,
     search,
@@ -77,6 +79,8 @@ TRANSACTIONS: tuple[Transaction, ...] = (
     *subscriptions.TRANSACTIONS,
     *event_queue.TRANSACTIONS,
     *feed.TRANSACTIONS,
+    *modality_worklist.TRANSACTIONS,
+    *performed_steps.TRANSACTIONS,
 )
 """Everything this server does; router, documents, access control and tests are made from it."""
 

@@ -164,14 +164,22 @@ class Settings(BaseSettings):
     )
     strict_workitems: bool = Field(
         False,
-        description="Refuse Workitems that lack attributes of Type 2, or whose Items lack attributes of Type 1 (400)."
+        description="Refuse Workitems and performed procedure steps that lack attributes of Type 2, or whose Items lack"
+        " attributes of Type 1 (400)."
         " Off: the former are added empty, with a Warning, and the latter are kept as they are.",
     )
     workitem_retention_hours: float = Field(
         24.0,
         ge=0,
         description="Hours for which a COMPLETED or CANCELED Workitem is kept. Then it is deleted (410), unless a"
-        " subscriber holds a deletion lock on it.",
+        " subscriber holds a deletion lock on it. Worklist entries of modalities are kept as long once they are"
+        " performed.",
+    )
+    performed_step_days: float | None = Field(
+        None,
+        ge=0,
+        description="Days for which a COMPLETED or DISCONTINUED performed procedure step is kept. Then it is deleted"
+        " (410). Default: for ever.",
     )
     deletion_lock_days: float = Field(
         30.0, ge=0, description="Days after which a deletion lock no longer keeps a finished Workitem."

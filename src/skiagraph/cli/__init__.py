@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from skiagraph.cli import config, reindex, retrieve, search, serve, store, verify, worklist
+from skiagraph.cli import commit, config, reindex, retrieve, schedule, search, serve, store, verify, worklist
 from skiagraph.cli.console import Commands, version
 
 app = typer.Typer(
@@ -44,6 +44,8 @@ app.command()(store.store)
 app.command()(search.search)
 app.command()(retrieve.retrieve)
 app.add_typer(worklist.worklist, name="worklist")
+app.add_typer(schedule.schedule, name="schedule")
+app.command()(commit.commit)
 app.command()(verify.verify)
 app.command()(reindex.reindex)
 app.command()(config.config)

@@ -15,6 +15,7 @@ _UIDS = {
     "instance": "SOP Instance UID",
     "workitem": "Workitem UID",
     "transaction": "Transaction UID",
+    "performed": "SOP Instance UID",
 }
 
 

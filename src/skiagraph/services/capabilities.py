@@ -48,7 +48,11 @@ _NOTES = (
         "WebSockets at ws/subscribers/{ae} and subscribers/{ae}; over plain HTTP the same queue at"
         " subscribers/{ae}/events.",
     ),
-    ("Extensions", "DELETE of Studies, Series and Instances; changes; application/zip; anonymize=yes on retrieval."),
+    (
+        "Extensions",
+        "DELETE of Studies, Series and Instances; POST, PUT, GET and DELETE of modality worklist entries; changes;"
+        " application/zip; anonymize=yes on retrieval.",
+    ),
 )
 """What the description has to say besides resources and methods (Annex H, §8.3, §8.8)."""
 

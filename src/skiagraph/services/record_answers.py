@@ -10,15 +10,16 @@ Response  200 with one JSON array, or one part for each match: a Native DICOM Mo
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 from skiagraph.index.base import FoundRecords, Record, RecordSearch
 from skiagraph.services import matches
 from skiagraph.services.archive import Archive
 from skiagraph.services.metadata import accepts_gzip
-from skiagraph.standard import dicom_json, native_xml
+from skiagraph.standard import data_set, dicom_json, native_xml
 from skiagraph.standard.kind import Kind
-from skiagraph.standard.matching import Condition
+from skiagraph.standard.matching import Condition, Path
 from skiagraph.standard.media_types import DICOM_JSON, DICOM_XML
 from skiagraph.standard.return_table import ReturnTable, Selection
 from skiagraph.values import Attributes
@@ -30,7 +31,13 @@ _IN_PLACE = 8
 
 
 async def search(
-    archive: Archive, request: Request, kind: Kind, table: ReturnTable, *, conditions: tuple[Condition, ...] = ()
+    archive: Archive,
+    request: Request,
+    kind: Kind,
+    table: ReturnTable,
+    *,
+    conditions: tuple[Condition, ...] = (),
+    defaults: Mapping[Path, Condition] = MappingProxyType({}),
 ) -> Response:
     """Answer a search for records.
 
@@ -40,6 +47,8 @@ async def search(
         What is returned besides what the query names, and what never.
     conditions
         Hold beside those of the query.
+    defaults
+        Hold where the query does not have the attribute as a match key.
 
     Raises
     ------
@@ -58,9 +67,15 @@ async def search(
         max_conditions=settings.max_query_conditions,
         max_results=settings.max_search_results,
     )
-    found = await archive.index.find(RecordSearch(kind, asked.conditions + conditions, asked.limit, asked.offset))
+    every = asked.conditions + conditions
+    every += tuple(condition for path, condition in defaults.items() if path not in asked.keys)
+    found = await archive.index.find(RecordSearch(kind, every, asked.limit, asked.offset))
     selection = Selection(table, asked.include, asked.include_private, everything=asked.include_all)
-    response = await present(found, selection.of, choice, empty=settings.empty_search)
+
+    def shown(attributes: Attributes) -> Attributes:
+        return data_set.character_set(selection.of(attributes))
+
+    response = await present(found, shown, choice, empty=settings.empty_search)
     if accepts_gzip(request.headers.get("accept-encoding", "")):
         await matches.compress(response)
     response.headers += matches.headers(

@@ -18,6 +18,8 @@ from skiagraph.services.workitem_state import cancel
 from skiagraph.services.worklist import state_of
 from skiagraph.settings import Settings
 from skiagraph.standard import event_report
+from skiagraph.standard.modality_worklist import ENTRY
+from skiagraph.standard.performed_step import PERFORMED
 from skiagraph.standard.procedure_step import State
 from skiagraph.standard.workitem import CANCELLATION_REASON, GLOBAL_SUBSCRIPTION, WORKITEM
 from skiagraph.values import Attributes
@@ -50,7 +52,8 @@ def look(books: Books, settings: Settings, now: float) -> int:
     """Do what is due at a moment, seconds since the epoch; return how many Workitems were looked at.
 
     A SCHEDULED Workitem whose expiration has passed is CANCELED. A finished one that was kept long enough is deleted,
-    unless a deletion lock that is not too old holds it (PS3.4 CC.2.1.3).
+    unless a deletion lock that is not too old holds it (PS3.4 CC.2.1.3). What modalities performed is deleted when its
+    time is over.
     """
     records = books.due(WORKITEM, now, _AT_ONCE)
     for record in records:
@@ -61,6 +64,9 @@ def look(books: Books, settings: Settings, now: float) -> int:
             books.delete(record)
         else:
             books.put(replace(record, due_at=now + _AGAIN if state.final else None))
+    for kind in (ENTRY, PERFORMED):
+        for record in books.due(kind, now, _AT_ONCE):
+            books.delete(record)
     lost = books.trim(length=settings.event_report_queue, not_before=now - settings.event_report_days * _DAY)
     if lost:
         log.warning("event reports were dropped unread", reports=lost)

@@ -26,6 +26,8 @@ class RecordQuery:
     """What a search asks for."""
 
     conditions: tuple[Condition, ...] = ()
+    keys: frozenset[Path] = frozenset()
+    """Attributes that the query has as match keys, universal ones too."""
     include: tuple[Path, ...] = ()
     """Attributes to return beyond the table of the service: match keys and includefield."""
     include_private: tuple[tuple[str, Path], ...] = ()
@@ -101,6 +103,7 @@ def parse(
         limit = max_results if limit is None else min(limit, max_results)
     return RecordQuery(
         conditions,
+        frozenset(seen),
         tuple(path for path, attribute in returned.items() if attribute.creator is None),
         tuple(
             (attribute.creator, tuple(map(search_grammar.block_10, path)))

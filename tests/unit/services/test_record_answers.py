@@ -67,7 +67,7 @@ def ask(index: Index, accept: str | None = None, query: str = "", *, encoding: s
     headers = {"accept-encoding": encoding} | ({"accept": accept} if accept is not None else {})
     request = Request("GET", "/workitems", query, headers, {}, BASE, body=cast("Any", None))
     nothing = cast("Any", None)
-    archive = Archive(Settings(**settings), nothing, cast("Any", index), nothing, Recent(0), nothing, nothing)
+    archive = Archive(Settings(**settings), nothing, cast("Any", index), nothing, Recent(0), nothing, nothing, nothing)
 
     async def run() -> Answer:
         only = (Single(("00741000",), "CS", "SCHEDULED"),)
