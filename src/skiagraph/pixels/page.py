@@ -27,6 +27,7 @@ SMALLEST_TEXT: Final = 6
 
 _THINNEST = 1.2  # pixels of a curve, so that it does not fade in a thumbnail
 _SUPERSAMPLED = 24 * 2**20  # pixels of a mask that curves are drawn into, to get smooth edges
+_FARTHEST = 1e6  # pixels from the picture to a point of a curve
 _CLOSEST = 3.0  # pixels between the lines of a grid; closer ones would only be a tint
 
 
@@ -174,7 +175,7 @@ def _draw_curves(image: Picture, curves: list[Curve], frame: _Frame, scale: floa
             width = max(round(max(curve.width * scale, _THINNEST) * factor), 1)
             xs = (curve.points[:, 0] - frame.left) * frame.across * factor
             ys = (curve.points[:, 1] - frame.top) * frame.down * factor
-            for xy in _unbroken(xs, ys, columns * factor, rows * factor):
+            for xy in _unbroken(xs, ys, columns * factor):
                 if len(xy) > 1:
                     draw.line(xy, fill=255, width=width, joint="curve" if width > 2 else None)
                 else:
@@ -184,14 +185,17 @@ def _draw_curves(image: Picture, curves: list[Curve], frame: _Frame, scale: floa
         image.paste(colour, (0, 0), mask.reduce(factor) if factor > 1 else mask)
 
 
-def _unbroken(xs: Points, ys: Points, columns: int, rows: int) -> list[list[tuple[float, float]]]:
+def _unbroken(xs: Points, ys: Points, columns: int) -> list[list[tuple[float, float]]]:
     """The pieces of a curve between gaps, of what is near the picture."""
-    near = np.isfinite(xs) & np.isfinite(ys)
-    inside = near & (xs >= 0) & (xs <= columns)
-    # One point more on each side, so that lines go on to the edge
-    wanted = near & (inside | np.roll(inside, 1) | np.roll(inside, -1))
-    ys = np.clip(ys, -4.0 * rows - 16, 5.0 * rows + 16)
-    xs = np.clip(xs, -4.0 * columns - 16, 5.0 * columns + 16)
+    there = np.isfinite(xs) & np.isfinite(ys)
+    wanted = there & (xs >= 0) & (xs <= columns)
+    # Both ends of a line that crosses the picture, or a part of it, though they may lie outside
+    with np.errstate(invalid="ignore"):
+        crossing = there[:-1] & there[1:]
+        crossing &= (np.minimum(xs[:-1], xs[1:]) <= columns) & (np.maximum(xs[:-1], xs[1:]) >= 0)
+    wanted[:-1] |= crossing
+    wanted[1:] |= crossing
+    xs, ys = np.clip(xs, -_FARTHEST, _FARTHEST), np.clip(ys, -_FARTHEST, _FARTHEST)
     places = np.flatnonzero(wanted)
     if not len(places):
         return []
