@@ -137,16 +137,19 @@ class Given:
         headers: Mapping[str, str] | None = None,
         method: str = "GET",
         query: str = "",
+        body: bytes = b"",
     ) -> Answer:
         """Send a request for a path below the Base URI and read the answer to its end."""
-        return asyncio.run(self._get(f"/{path}", accept, headers or {}, method, query))
+        return asyncio.run(self._get(f"/{path}", accept, headers or {}, method, query, body))
 
-    async def _get(self, path: str, accept: str | None, headers: Mapping[str, str], method: str, query: str) -> Answer:
+    async def _get(
+        self, path: str, accept: str | None, headers: Mapping[str, str], method: str, query: str, body: bytes
+    ) -> Answer:
         fields = dict(headers) | ({} if accept is None else {"accept": accept})
         try:
             transaction, variables = self.router.resolve(method, path)
             response = await transaction.handler(
-                self.archive, Request(method, path, query, fields, variables, BASE, _no_body)
+                self.archive, Request(method, path, query, fields, variables, BASE, lambda: _once(body))
             )
         except Exception as error:
             return Answer(codes(error).http, {}, b"", error=error)
@@ -197,6 +200,6 @@ def opened(folder: Path, **settings: Any) -> Iterator[Given]:
         archive.blobs.close()  # type: ignore[attr-defined]
 
 
-async def _no_body() -> AsyncIterator[bytes]:
-    return
-    yield b""
+async def _once(body: bytes) -> AsyncIterator[bytes]:
+    if body:
+        yield body
