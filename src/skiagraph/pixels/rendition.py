@@ -124,7 +124,7 @@ def is_bare(attributes: Attributes, rendition: Rendition) -> bool:
     An ICC profile of the Instance is not looked at: a video stream says by itself what its colours are.
     """
     plain = rendition.icc_profile in (None, IccProfile.NO, IccProfile.YES, IccProfile.SRGB)
-    untouched = rendition.viewport is None and rendition.quality is None and not rendition.annotation and plain
+    untouched = rendition.viewport is None and not rendition.annotation and plain
     drawn_on = (rendition.overlays and overlay.planes(attributes)) or shutter.from_attributes(attributes) is not None
     return untouched and not drawn_on
 

@@ -14,9 +14,6 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, cast
 
-import numpy as np
-from numpy.typing import NDArray
-
 from skiagraph.errors import CannotUnderstand
 from skiagraph.pixels import video_index
 from skiagraph.pixels.image import BadPixels
@@ -448,37 +445,3 @@ class VideoReader:
         if self._interval is not None and self._begin is not None and frame.pts is not None:
             return max(self._found, round((frame.pts - self._begin) / self._interval) + 1)
         return self._found
-
-
-_BT_709, _BT_601 = 1, 5
-_SPACES: Final = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9, 10: 9}
-"""Matrix coefficients (ISO/IEC 23091-2) → the scaler's name of them."""
-_FULL_RANGE, _LIMITED_RANGE = 2, 1
-_BICUBIC, _FULL_CHROMA, _ACCURATE, _EXACT = 4, 0x2000, 0x40000, 0x80000
-
-
-def rgb(frame: VideoFrame, size: tuple[int, int] | None = None) -> NDArray[np.uint8]:
-    """A frame as RGB, shape (rows, columns, 3).
-
-    The colour matrix is what the stream says, else that of ITU-R BT.709 from 720 lines on and of BT.601 below.
-
-    Parameters
-    ----------
-    size
-        Rows and columns, where the stream changes them on its way; None: its own.
-    """
-    space = _SPACES.get(int(frame.colorspace), _BT_709 if frame.height >= 720 else _BT_601)
-    full = int(frame.color_range) == _FULL_RANGE or frame.format.name.startswith("yuvj")
-    rows, columns = size or (frame.height, frame.width)
-    converted = frame.reformat(
-        width=columns,
-        height=rows,
-        format="rgb24",
-        src_colorspace=space,
-        src_color_range=_FULL_RANGE if full else _LIMITED_RANGE,
-        dst_color_range=_FULL_RANGE,
-        interpolation=_BICUBIC | _FULL_CHROMA | _ACCURATE | _EXACT,
-        threads=1,
-    )
-    picture: Any = converted.to_ndarray()
-    return np.asarray(picture, np.uint8)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skiagraph.pixels.image import BadPixels
+from skiagraph.pixels.video_color import colours
 from skiagraph.pixels.video_decode import VideoReader
 
 if TYPE_CHECKING:
@@ -87,6 +88,8 @@ class VideoWriter:
         1 to 100 (PS3.18 §8.3.5.1.2): a constant rate factor from 50 to 12.
     aspect
         Width of a pixel for a height of 1.
+    tags
+        Matrix, primaries and transfer function by their numbers of ISO/IEC 23091-2, where pictures are of a video.
     """
 
     def __init__(
@@ -98,6 +101,7 @@ class VideoWriter:
         rate: Fraction,
         quality: int | None = None,
         aspect: Fraction = Fraction(1),
+        tags: tuple[int, int, int] = (_BT_709, _BT_709, _SRGB),
     ) -> None:
         import av
         from av.video.stream import VideoStream
@@ -126,8 +130,9 @@ class VideoWriter:
         context = stream.codec_context
         context.width, context.height, context.pix_fmt = self._width, self._height, "yuv420p"
         context.time_base = Fraction(1, _CLOCK)
-        context.color_range, context.colorspace = _LIMITED, _BT_709
-        context.color_primaries, context.color_trc = _BT_709, _SRGB
+        self._tags = tags
+        context.color_range = _LIMITED
+        context.colorspace, context.color_primaries, context.color_trc = tags
         if aspect != 1:
             context.sample_aspect_ratio = aspect
         self._at = Fraction(0)
@@ -136,13 +141,31 @@ class VideoWriter:
     def add(self, picture: NDArray[np.uint8], milliseconds: Fraction | float) -> None:
         """Append a picture, (rows, columns) or (rows, columns, 3), that is shown for so long."""
         assert picture.shape[:2] == (self.rows, self.columns), "all pictures have one size"
-        frame = self._gray(picture) if picture.ndim == 2 else self._coloured(picture)
+        self._add(self._gray(picture) if picture.ndim == 2 else self._coloured(picture), milliseconds)
+
+    def add_frame(self, frame: VideoFrame, milliseconds: Fraction | float) -> None:
+        """Append a picture of another video as it is, but for size and range; the tags of the writer are its own."""
+        space, source_range = colours(frame)
+        converted = frame.reformat(
+            width=self._width,
+            height=self._height,
+            format="yuv420p",
+            src_colorspace=space,
+            src_color_range=source_range,
+            dst_colorspace=space,
+            dst_color_range=_LIMITED,
+            interpolation=_BICUBIC | _ACCURATE | _EXACT,
+            threads=1,
+        )
+        self._add(converted, milliseconds)
+
+    def _add(self, frame: VideoFrame, milliseconds: Fraction | float) -> None:
         end = self._at + Fraction(milliseconds) / 1000
         frame.pts = round(self._at * _CLOCK)
         self._durations[frame.pts] = max(round(end * _CLOCK) - frame.pts, 1)
         frame.time_base = Fraction(1, _CLOCK)
-        frame.colorspace, frame.color_range = _BT_709, _LIMITED
-        frame.color_primaries, frame.color_trc = _BT_709, _SRGB
+        frame.color_range = _LIMITED
+        frame.colorspace, frame.color_primaries, frame.color_trc = self._tags
         self._at = end
         self._write(frame)
 

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import IO, Any, TypeVar, cast
+from typing import IO, TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,8 @@ from skiagraph.index.base import StoredInstance
 from skiagraph.pixels import picture, rendition, video_encode, viewport
 from skiagraph.pixels.image import BadPixels
 from skiagraph.pixels.rendition import Rendition, Subject
-from skiagraph.pixels.video_decode import VideoReader, rgb
+from skiagraph.pixels.video_color import rgb, tags
+from skiagraph.pixels.video_decode import VideoReader
 from skiagraph.pixels.video_encode import VideoCopy, VideoWriter
 from skiagraph.services import pictures, plain, representation, videos
 from skiagraph.services.archive import Archive
@@ -34,6 +35,9 @@ from skiagraph.standard import mp4
 from skiagraph.standard.header import Source
 from skiagraph.values import ByteRange
 from skiagraph.wire.message import Chunk, Request, Response
+
+if TYPE_CHECKING:
+    from av.video.frame import VideoFrame
 
 T = TypeVar("T")
 
@@ -135,7 +139,7 @@ async def _there(archive: Archive, instance: StoredInstance, wanted: Rendition) 
     """The film where it need not be made."""
     if pictures.kind(instance) is Kind.VIDEO:
         description = await pictures.describe(archive, instance)
-        if rendition.is_bare(description.attributes, wanted):
+        if wanted.quality is None and rendition.is_bare(description.attributes, wanted):
             film = await _stored(archive, instance)
             if film is not None:
                 return film
@@ -245,7 +249,8 @@ async def _make(archive: Archive, instance: StoredInstance, wanted: Rendition, d
         return
     reader = await videos.open_reader(archive, instance)
     try:
-        if rendition.is_bare(description.attributes, wanted) and VideoCopy.fits(reader.video):
+        bare = rendition.is_bare(description.attributes, wanted)
+        if bare and wanted.quality is None and VideoCopy.fits(reader.video):
             try:
                 await _copied(archive, reader.video, file)
                 return
@@ -253,7 +258,7 @@ async def _make(archive: Archive, instance: StoredInstance, wanted: Rendition, d
                 reader.close()
                 reader = await videos.open_reader(archive, instance)
                 file.seek(0)
-        await _from_video(archive, instance, description, wanted, reader.video, file)
+        await _from_video(archive, instance, description, wanted, reader.video, file, bare=bare)
     finally:
         reader.close()
 
@@ -329,27 +334,37 @@ async def _from_video(
     wanted: Rendition,
     video: VideoReader,
     file: IO[bytes],
+    *,
+    bare: bool,
 ) -> None:
-    """Encode the frames of a stored video, step by step."""
+    """Encode the frames of a stored video, step by step; bare ones without a detour through RGB."""
     size = video.rows, video.columns
     fitted = viewport.fit(size[1], size[0], wanted.viewport)
     _check_size(fitted.width, fitted.height, wanted)
     first = await pictures.subject(archive, instance, description, 1, overlays=wanted.overlays)
-    making = _Making(video, first, wanted, size, file)
+    making = _Making(video, None if bare else first, wanted, size, file)
     while not await archive.workers.to_the_end(making.step):
         _check_work(archive, making.count, size[0] * size[1])
     await archive.workers.to_the_end(making.finish)
 
 
 class _Making:
-    """A film in the making from a stored video."""
+    """A film in the making from a stored video.
+
+    Parameters
+    ----------
+    first
+        What there is to know of its first frame; None: frames are taken as they are.
+    size
+        Rows and columns of all frames.
+    """
 
     def __init__(
-        self, video: VideoReader, first: Subject, wanted: Rendition, size: tuple[int, int], file: IO[bytes]
+        self, video: VideoReader, first: Subject | None, wanted: Rendition, size: tuple[int, int], file: IO[bytes]
     ) -> None:
         self._video, self._first, self._wanted, self._size, self._file = video, first, wanted, size, file
         self._writer: VideoWriter | None = None
-        self._held: tuple[NDArray[np.uint8], Fraction | None] | None = None
+        self._held: tuple[NDArray[np.uint8] | VideoFrame, Fraction | None] | None = None
         self.count = 0
 
     def step(self) -> bool:
@@ -363,8 +378,10 @@ class _Making:
         _, frame = found
         self.count += 1
         time = None if frame.pts is None or frame.time_base is None else frame.pts * Fraction(frame.time_base)
-        one = replace(self._first, frame=self.count)
-        shown, _ = rendition.drawn_picture(rgb(frame, self._size), one, self._wanted)
+        shown: NDArray[np.uint8] | VideoFrame = frame
+        if self._first is not None:
+            one = replace(self._first, frame=self.count)
+            shown, _ = rendition.drawn_picture(rgb(frame, self._size), one, self._wanted)
         self._write(time)
         self._held = shown, time
         return False
@@ -379,12 +396,16 @@ class _Making:
         if duration > _LONGEST:
             duration = usual
         if self._writer is None:
-            rows, columns = shown.shape[:2]
+            rows, columns = self._size if not isinstance(shown, np.ndarray) else shown.shape[:2]
             aspect = self._video.aspect if self._wanted.viewport is None else Fraction(1)
-            self._writer = VideoWriter(
-                self._file, columns, rows, rate=self._video.rate, quality=self._wanted.quality, aspect=aspect
-            )
-        self._writer.add(shown, duration)
+            options: dict[str, Any] = {"rate": self._video.rate, "quality": self._wanted.quality, "aspect": aspect}
+            if not isinstance(shown, np.ndarray):
+                options["tags"] = tags(shown)
+            self._writer = VideoWriter(self._file, columns, rows, **options)
+        if isinstance(shown, np.ndarray):
+            self._writer.add(shown, duration)
+        else:
+            self._writer.add_frame(shown, duration)
 
     def finish(self) -> None:
         """Write what is left. Raises BadPixels where there was no frame at all."""

@@ -19,7 +19,8 @@ from skiagraph.index.base import StoredInstance
 from skiagraph.pixels import rendition
 from skiagraph.pixels.image import BadPixels
 from skiagraph.pixels.rendition import Rendition, Subject
-from skiagraph.pixels.video_decode import VideoReader, rgb
+from skiagraph.pixels.video_color import rgb
+from skiagraph.pixels.video_decode import VideoReader
 from skiagraph.services import plain, representation
 from skiagraph.services.archive import Archive
 from skiagraph.values import ByteRange

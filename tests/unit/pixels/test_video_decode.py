@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 import video_files
 from skiagraph.pixels.image import BadPixels
-from skiagraph.pixels.video_decode import MOST_PIXELS, VideoReader, container_of, rgb
+from skiagraph.pixels.video_color import rgb
+from skiagraph.pixels.video_decode import MOST_PIXELS, VideoReader, container_of
 from skiagraph.standard.part10 import BytesSource
 from video_files import CONTAINERS, video
 
@@ -99,32 +100,6 @@ def test_a_fragmented_file() -> None:
     reader = VideoReader(BytesSource(video(movflags="frag_keyframe+empty_moov")))
     assert frame(reader, 22) == (22, 22)
     assert frame(reader, 4) == (4, 4)
-
-
-@pytest.mark.parametrize(
-    ("space", "expected"),
-    [pytest.param("bt709", (200, 40, 90), id="BT.709"), pytest.param("smpte170m", (200, 40, 90), id="BT.601")],
-)
-@pytest.mark.parametrize("full", [False, True], ids=["limited range", "full range"])
-def test_colours_are_what_the_stream_says(space: str, expected: tuple[int, int, int], full: bool) -> None:
-    out = io.BytesIO()
-    with av.open(out, "w", format="mp4") as file:
-        stream = file.add_stream("libx264", rate=25, options={"qp": "2"})
-        stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
-        number = {"bt709": 1, "smpte170m": 6}[space]
-        stream.codec_context.colorspace, stream.codec_context.color_range = number, 2 if full else 1
-        picture = VideoFrame.from_ndarray(np.full((64, 64, 3), expected, np.uint8), format="rgb24").reformat(
-            format="yuv420p", dst_colorspace={1: 1, 6: 5}[number], src_color_range=2, dst_color_range=2 if full else 1
-        )
-        file.mux(stream.encode(picture))
-        file.mux(stream.encode(None))
-    ((_, found),) = everything(VideoReader(BytesSource(out.getvalue())))
-    assert np.abs(rgb(found).astype(int) - expected).max() <= 3
-
-
-def test_a_size_that_changes_is_brought_to_one() -> None:
-    frame = VideoFrame.from_ndarray(np.full((32, 48, 3), 99, np.uint8), format="rgb24")
-    assert rgb(frame, (64, 96)).shape == (64, 96, 3)
 
 
 # Hostile

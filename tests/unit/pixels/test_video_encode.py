@@ -9,11 +9,13 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 import video_files
 from skiagraph.pixels import video_encode
 from skiagraph.pixels.image import BadPixels
+from skiagraph.pixels.video_color import rgb
 from skiagraph.pixels.video_decode import VideoReader
 from skiagraph.pixels.video_encode import VideoCopy, VideoWriter
 from skiagraph.standard.part10 import BytesSource
@@ -105,6 +107,28 @@ def test_pixels_that_are_no_squares() -> None:
 )
 def test_sizes(columns: int, rows: int, fits: bool) -> None:
     assert (video_encode.check_size(columns, rows) is None) is fits
+
+
+@pytest.mark.parametrize("full", [False, True], ids=["limited range", "full range"])
+def test_pictures_of_another_video(full: bool) -> None:
+    """Their matrix stays, and is told; their range becomes limited."""
+    source = VideoFrame.from_ndarray(plain((200, 40, 90)), format="rgb24").reformat(
+        format="yuv420p", dst_colorspace=5, src_color_range=2, dst_color_range=2 if full else 1
+    )
+    source.colorspace, source.color_range = 6, 2 if full else 1
+    out = io.BytesIO()
+    writer = VideoWriter(out, 64, 48, rate=Fraction(25), tags=(6, 6, 6))
+    writer.add_frame(source, 40)
+    writer.finish()
+    with av.open(io.BytesIO(out.getvalue())) as file:
+        (frame,) = file.decode(video=0)
+    assert (int(frame.colorspace), int(frame.color_primaries), int(frame.color_trc), int(frame.color_range)) == (
+        6,
+        6,
+        6,
+        1,
+    )
+    assert np.abs(rgb(frame).astype(int) - (200, 40, 90)).max() <= 3
 
 
 # Copies
