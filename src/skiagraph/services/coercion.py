@@ -107,7 +107,8 @@ def when(stored: Attributes) -> str | None:
 def has_value(attributes: Attributes, tag: str) -> bool:
     """Whether an attribute is there and not empty."""
     element = attributes.get(tag)
-    return isinstance(element, dict) and bool(element.get("Value")) and element["Value"] != [None]
+    values = element.get("Value") if isinstance(element, dict) else None
+    return isinstance(values, list) and bool(values) and values != [None]
 
 
 def _first(attributes: Mapping[str, Any], tag: str) -> str | None:

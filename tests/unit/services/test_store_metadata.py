@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import io
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from skiagraph.blobs.file import FileBlobStore
 from skiagraph.errors import ArchiveError, BadRequest, CannotUnderstand, OutOfResources, PayloadTooLarge
@@ -245,3 +247,60 @@ def test_anything_becomes_a_file_or_a_reason(tmp_path: Path, data: Any) -> None:
         assert isinstance(assembled.error, ArchiveError), assembled.error
     gathering.discard()
     blobs.close()
+
+
+def encoded(kind: str) -> bytes:
+    out = io.BytesIO()
+    Image.linear_gradient("L").resize((8, 8)).save(out, kind)
+    return out.getvalue()
+
+
+ODD = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**40), 2**40)
+    | st.floats(-1e9, 1e9)
+    | st.sampled_from(["", "RGB", "1", "x\0", "1.2.840"]),
+    lambda inner: (
+        st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["Value", "0", "vr"]), inner, max_size=2)
+    ),
+    max_leaves=4,
+)
+TAGS = (
+    *("00080016", "00080018", "00080060", "0020000D", "0020000E", "00200013", "00280002", "00280004", "00280006"),
+    *("00280008", "00280009", "00280010", "00280100", "00280101", "00280102", "00282110", "00282112", "00420011"),
+    *("00420012", "00420015", "0040A043", "0040A730", "04000561", "7FE00010"),
+)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(TAGS),
+        st.fixed_dictionaries(
+            {"Value": ODD | st.lists(ODD, max_size=2)}, optional={"vr": st.sampled_from(["CS", "SQ"])}
+        )
+        | st.just({"vr": "OB", "BulkDataURI": "it"}),
+        max_size=6,
+    ),
+    st.sampled_from([b"\xff\xd8\xff\xe0", encoded("JPEG"), encoded("PNG"), b"%PDF-1", b"<ClinicalDocument/>", b"text"]),
+    st.sampled_from(["image/jpeg", "text/plain", "application/octet-stream", "video/mp4", "image/dicom-rle"]),
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
+def test_odd_metadata_fail_with_a_reason(
+    tmp_path: Path, attributes: dict[str, Any], content: bytes, media_type: str
+) -> None:
+    blobs = FileBlobStore(tmp_path, durable=False)
+    gathering = Gathering(blobs, Settings(data=tmp_path))
+    try:
+        describe(gathering, attributes)
+        send(gathering, content, media_type, content_location="it")
+        (assembled,) = gathering.assemble(None)
+        try:
+            if assembled.error is not None:
+                raise assembled.error
+            file_of(assembled)
+        except ArchiveError:
+            pass
+    finally:
+        gathering.discard()
+        blobs.close()
