@@ -25,6 +25,8 @@ Points: TypeAlias = NDArray[np.float64]
 SMALLEST_TEXT: Final = 6
 """Pixels; text that would be smaller is not drawn."""
 
+_SMALLEST_REGION = 0.01  # millimetres; a smaller one is drawn as this
+_LARGEST_TEXT = 8192  # pixels: larger than that, no letter would be on the picture as a whole
 _THINNEST = 1.2  # pixels of a curve, so that it does not fade in a thumbnail
 _SUPERSAMPLED = 24 * 2**20  # pixels of a mask that curves are drawn into, to get smooth edges
 _FARTHEST = 1e6  # pixels from the picture to a point of a curve
@@ -98,6 +100,7 @@ class Page:
         from PIL import Image, ImageDraw
 
         left, top, right, bottom = box or (0.0, 0.0, self.width, self.height)
+        right, bottom = max(right, left + _SMALLEST_REGION), max(bottom, top + _SMALLEST_REGION)
         across, down = columns / (right - left), rows / (bottom - top)
         image = Image.new("RGB", (columns, rows), (255, 255, 255))
         draw = ImageDraw.Draw(image)
@@ -110,8 +113,9 @@ class Page:
             elif isinstance(shape, Rule):
                 _draw_rule(draw, shape, frame, columns, rows)
         _draw_curves(image, [shape for shape in self.shapes if isinstance(shape, Curve)], frame, scale)
+        largest = min(2 * max(columns, rows), _LARGEST_TEXT)
         for shape in self.shapes:
-            if isinstance(shape, Words) and shape.size * scale >= SMALLEST_TEXT:
+            if isinstance(shape, Words) and SMALLEST_TEXT <= shape.size * scale <= largest:
                 _draw_words(draw, shape, frame, scale, columns, rows)
         return np.asarray(image)
 
@@ -172,7 +176,7 @@ def _draw_curves(image: Picture, curves: list[Curve], frame: _Frame, scale: floa
         draw = ImageDraw.Draw(mask)
         while place < len(curves) and curves[place].colour == colour:
             curve = curves[place]
-            width = max(round(max(curve.width * scale, _THINNEST) * factor), 1)
+            width = max(round(min(max(curve.width * scale, _THINNEST), columns + rows) * factor), 1)
             xs = (curve.points[:, 0] - frame.left) * frame.across * factor
             ys = (curve.points[:, 1] - frame.top) * frame.down * factor
             for xy in _unbroken(xs, ys, columns * factor):

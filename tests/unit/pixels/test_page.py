@@ -112,6 +112,16 @@ def test_words_that_can_not_be_read_are_left_out() -> None:
     assert np.asarray(dark(drawn, 800, 400)).any()
 
 
+@pytest.mark.parametrize("size", [1e-3, 1e-9, 1e-30])
+def test_a_region_of_next_to_nothing(size: float) -> None:
+    shapes = (
+        Words(50.0, 30.0, "MMM", 6.0, BLACK),
+        curve((0.0, 0.0), (100.0, 50.0)),
+        Rule(0.0, 25.0, 90.0, 25.0, BLACK),
+    )
+    page(*shapes, Grid(0.0, 0.0, 100.0, 50.0, 1.0, RED)).render(400, 400, (50.0, 25.0, 50.0 + size, 25.0 + size))
+
+
 def test_words_that_are_too_long_are_cut() -> None:
     found = np.asarray(dark(page(Words(10.0, 30.0, "word " * 50, 6.0, BLACK, most=40.0))))
     assert np.flatnonzero(found.any(axis=0)).max() <= 20 + 80 + 4
