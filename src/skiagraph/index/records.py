@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 import time
 from dataclasses import replace
 from typing import Any
@@ -47,14 +48,25 @@ _DELETE = "DELETE FROM records WHERE id = ? AND version = ?"
 _LEVEL = 1  # of compression: records are small and change often
 
 
+class _Coders(threading.local):
+    """Of one thread: making them anew costs more than what they do."""
+
+    def __init__(self) -> None:
+        self.compress = zstandard.ZstdCompressor(level=_LEVEL).compress
+        self.decompress = zstandard.ZstdDecompressor().decompress
+
+
+_coders = _Coders()
+
+
 def pack(attributes: Attributes) -> bytes:
     """Return a data set as it is stored."""
-    return zstandard.ZstdCompressor(level=_LEVEL).compress(orjson.dumps(attributes, option=orjson.OPT_SORT_KEYS))
+    return _coders.compress(orjson.dumps(attributes, option=orjson.OPT_SORT_KEYS))
 
 
 def unpack(packed: bytes) -> Attributes:
     """Return the data set that was stored."""
-    attributes: Attributes = orjson.loads(zstandard.ZstdDecompressor().decompress(packed))
+    attributes: Attributes = orjson.loads(_coders.decompress(packed))
     return attributes
 
 

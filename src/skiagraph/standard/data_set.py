@@ -10,6 +10,7 @@ from __future__ import annotations
 import binascii
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Final
 
 from skiagraph.errors import CannotUnderstand
@@ -71,17 +72,9 @@ def normalised(given: Any) -> Attributes:
 
 def character_set(attributes: Attributes) -> Attributes:
     """Return a normalised data set as it goes out in UTF-8: with Specific Character Set where text is not ASCII."""
-    if _ascii(attributes):
+    if dicom_json.encode(attributes).isascii():  # looks at all text ten times as fast as Python could
         return attributes
     return dict(sorted({**attributes, "00080005": {"vr": "CS", "Value": ["ISO_IR 192"]}}.items()))
-
-
-def _ascii(value: Any) -> bool:
-    if isinstance(value, str):
-        return value.isascii()
-    if isinstance(value, dict):
-        return all(map(_ascii, value.values()))
-    return not isinstance(value, list) or all(map(_ascii, value))
 
 
 def _data_set(given: Any, where: str, depth: int) -> Attributes:
@@ -127,7 +120,8 @@ def _element(tag: str, given: Any, place: str, depth: int, around: dict[str, Any
     said = members.get("vr")
     if said is not None and (not isinstance(said, str) or said.upper() not in _VRS):
         raise CannotUnderstand(f"{place} has a vr that PS3.5 does not know.")
-    vrs = _candidates(tag, said.upper() if said else None, around)
+    said = said.upper() if said else None
+    vrs = _candidates(tag, said, _private(tag, around) if tag[3] in "13579BDF" else dictionary.vr_of(int(tag, 16)))
     if not vrs:
         raise CannotUnderstand(f"{place} has no vr, and is no element of PS3.6.")
     if binary is not None:
@@ -136,7 +130,7 @@ def _element(tag: str, given: Any, place: str, depth: int, around: dict[str, Any
         return {"vr": vrs[0]}
     if not isinstance(values, list):
         values = [values]
-    if "SQ" in vrs and (vrs[0] == "SQ" or any(isinstance(value, dict) for value in values)):
+    if vrs[0] == "SQ":
         return _sequence(values, place, depth)
     for vr in vrs:
         try:
@@ -148,20 +142,20 @@ def _element(tag: str, given: Any, place: str, depth: int, around: dict[str, Any
     raise CannotUnderstand(f"{place} has a value that is not one of VR {' or '.join(vrs)}.")
 
 
-def _candidates(tag: str, said: str | None, around: dict[str, Any]) -> list[str]:
+@lru_cache(maxsize=1024)
+def _candidates(tag: str, said: str | None, known: str | None) -> tuple[str, ...]:
     """VRs that an element may have: those of the dictionary, best first, then what it is said to have."""
-    number = int(tag, 16)
-    known = _private(number, around) if number >> 16 & 1 else dictionary.vr_of(number)
     vrs = [vr for vr in (known or "").split(" or ") if vr in _VRS]
     if said is not None and said in vrs:
         vrs = [said, *(vr for vr in vrs if vr != said)]
     elif said is not None and (not vrs or said != "UN"):
         vrs.append(said)
-    return vrs
+    return tuple(vrs)
 
 
-def _private(number: int, around: dict[str, Any]) -> str | None:
+def _private(tag: str, around: dict[str, Any]) -> str | None:
     """VR of a private element, by its reservation."""
+    number = int(tag, 16)
     if number & 0xFF00 == 0:
         return "LO"
     reservation = around.get(f"{number >> 16:04X}00{number >> 8 & 0xFF:02X}")
@@ -170,7 +164,7 @@ def _private(number: int, around: dict[str, Any]) -> str | None:
     return dictionary.private_vr_of(number, creator) if isinstance(creator, str) else None
 
 
-def _inline(vrs: list[str], said: str | None, binary: Any, place: str) -> dict[str, Any]:
+def _inline(vrs: tuple[str, ...], said: str | None, binary: Any, place: str) -> dict[str, Any]:
     vr = next((vr for vr in vrs if vr in _BINARY), "UN" if said in (None, "UN") else None)
     if vr is None:
         raise CannotUnderstand(f"{place} has VR {vrs[0]}, whose values come as Value and not as InlineBinary.")
@@ -198,8 +192,8 @@ def _string(value: Any) -> str:
     """Return text; of a Person Name and a number in the place of one what they stand for."""
     if isinstance(value, str):
         return value
-    if isinstance(value, dict):
-        return "=".join((_person_name(value) or {}).get(group, "") for group in _GROUPS).rstrip("=")
+    if isinstance(value, dict) and (groups := _person_name(value)):
+        return "=".join(groups.get(group, "") for group in _GROUPS).rstrip("=")
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
     raise _NotOne

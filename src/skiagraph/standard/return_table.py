@@ -17,6 +17,9 @@ from skiagraph.values import Attributes
 _Tree: TypeAlias = "dict[tuple[str, str | None], _Tree | None]"
 """Attributes by tag and, for private ones, creator; each with those of its Items, or None for the element as it is."""
 
+_Filling: TypeAlias = "tuple[tuple[str, dict[str, str] | None, _Filling], ...]"
+"""What is always returned: tags, each with the element to add where there is none, and what belongs to its Items."""
+
 
 @dataclass(frozen=True, slots=True)
 class ReturnTable:
@@ -52,37 +55,57 @@ class Selection:
             _place(self._tree, path, None)
         for creator, path in include_private:
             _place(self._tree, path, creator)
-        self._always: _Tree = {}
+        self._plain = frozenset(tag for (tag, creator), inner in self._tree.items() if creator is None and not inner)
+        for tag in self._plain:  # nearly all: these need no look at each
+            del self._tree[tag, None]
+        always: _Tree = {}
         for path in sorted(table.always, key=len):
-            _place(self._always, path, None, whole=False)
-        self._filled = frozenset(table.always)
+            _place(always, path, None, whole=False)
+        self._filling = _filling(always, table.always, ())
 
     def of(self, attributes: Attributes) -> Attributes:
         """Return what goes out of a data set. The given one is not changed; parts of it are shared."""
-        found = dict(attributes) if self._everything else _pick(attributes, self._tree)
+        if self._everything:
+            found = dict(attributes)
+        else:
+            plain = self._plain
+            found = {tag: element for tag, element in attributes.items() if tag in plain}
+            if self._tree:
+                found |= _pick(attributes, self._tree)
         found = without(found, self._secret)
-        self._fill(found, self._always, ())
+        _fill(found, self._filling)
         return found
 
-    def _fill(self, found: Attributes, tree: _Tree, above: Path) -> None:
-        """Add what is always returned, without values."""
-        for (tag, _), inner in tree.items():
-            path = (*above, tag)
-            element = found.get(tag)
-            if element is None:
-                if path in self._filled:
-                    found[tag] = {"vr": (dictionary.vr_of(int(tag, 16)) or "UN")[:2]}
-            elif inner and element.get("Value"):
-                items = [dict(item) if isinstance(item, dict) else item for item in element["Value"]]
-                for item in items:
-                    if isinstance(item, dict):
-                        self._fill(item, inner, path)
-                found[tag] = element | {"Value": items}
+
+def _filling(tree: _Tree, always: frozenset[Path], above: Path) -> _Filling:
+    return tuple(
+        (
+            tag,
+            {"vr": (dictionary.vr_of(int(tag, 16)) or "UN")[:2]} if (*above, tag) in always else None,
+            _filling(inner or {}, always, (*above, tag)),
+        )
+        for (tag, _), inner in tree.items()
+    )
+
+
+def _fill(found: Attributes, filling: _Filling) -> None:
+    """Add what is always returned, without values."""
+    for tag, empty, inner in filling:
+        element = found.get(tag)
+        if element is None:
+            if empty is not None:
+                found[tag] = dict(empty)
+        elif inner and element.get("Value"):
+            items = [dict(item) if isinstance(item, dict) else item for item in element["Value"]]
+            for item in items:
+                if isinstance(item, dict):
+                    _fill(item, inner)
+            found[tag] = element | {"Value": items}
 
 
 def without(attributes: Attributes, tags: Container[str]) -> Attributes:
     """Return a data set without some attributes, at any depth."""
-    if not tags:
+    if not _any_of(attributes, tags):
         return attributes
     found: Attributes = {}
     order = [(attributes, found)]
@@ -97,6 +120,20 @@ def without(attributes: Attributes, tags: Container[str]) -> Attributes:
                 element = element | {"Value": items}
             target[tag] = element
     return found
+
+
+def _any_of(attributes: Attributes, tags: Container[str]) -> bool:
+    """Whether there is one of these attributes, at any depth."""
+    if not tags:
+        return False
+    order = [attributes]
+    for source in order:
+        for tag, element in source.items():
+            if tag in tags:
+                return True
+            if element.get("vr") == "SQ":
+                order += [item for item in element.get("Value") or () if isinstance(item, dict)]
+    return False
 
 
 def _place(tree: _Tree, path: Path, creator: str | None, *, whole: bool = True) -> None:
@@ -118,7 +155,7 @@ def _place(tree: _Tree, path: Path, creator: str | None, *, whole: bool = True) 
 def _pick(attributes: Attributes, tree: _Tree) -> Attributes:
     found: Attributes = {}
     for (tag, creator), inner in tree.items():
-        tags = [tag]
+        tags: Iterable[str] = (tag,)
         if creator is not None:
             blocks = list(matching.blocks(attributes, tag[:4], creator))
             found |= {reserved: attributes[reserved] for reserved in (f"{tag[:4]}00{block}" for block in blocks)}
