@@ -14,9 +14,13 @@ JSON = "application/dicom+json"
 _REASONS = {
     0x0110: "processing failure",
     0x0111: "another data set is stored under the same SOP Instance UID",
+    0x0112: "not available at this server",
     0x0117: "invalid instance",
+    0x0119: "stored under another SOP class",
     0x0122: "SOP class not supported",
     0x0124: "not authorized",
+    0x0131: "transaction UID in use",
+    0x0213: "not enough resources",
     0xA700: "out of resources",
     0xA900: "data set does not match its SOP class",
     0xC000: "can not be understood",

@@ -185,9 +185,8 @@ class _Work:
         self._archive = archive
         self._record = record
         self._process = process
-        self._asked = commitment.references(record.attributes)
-        reasons: list[int | None] = list(record.private[REASONS])
-        self._reasons = reasons + [None] * (len(self._asked) - len(reasons))
+        self._asked: list[Reference] = []
+        self._reasons: list[int | None] = list(record.private[REASONS])
         self._unsaved: list[_Checked] = []
         self._saved_at = time.monotonic()
 
@@ -200,6 +199,8 @@ class _Work:
             Another process has taken it over.
         Halted
         """
+        self._asked = await asyncio.to_thread(commitment.references, self._record.attributes)
+        self._reasons += [None] * (len(self._asked) - len(self._reasons))
         if self._record.private[ATTEMPTS] > _MOST_ATTEMPTS:
             log.error("a commitment request was given up", attempts=_MOST_ATTEMPTS)
             self._reasons = [int(Reason.PROCESSING_FAILURE) if reason is None else reason for reason in self._reasons]
@@ -213,7 +214,9 @@ class _Work:
     async def _check(self, numbers: Sequence[int]) -> None:
         group: list[tuple[int, StoredInstance]] = []
         size = 0
-        for number in numbers:
+        for count, number in enumerate(numbers):
+            if count % _GROUP == 0:
+                await asyncio.sleep(0)  # look-ups do not wait, and others are to have their turn
             found = await self._find(self._asked[number])
             if isinstance(found, StoredInstance):
                 group.append((number, found))

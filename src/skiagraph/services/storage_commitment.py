@@ -36,7 +36,7 @@ async def ask(archive: Archive, request: Request) -> Response:
     """POST /commitment-requests/{transaction}."""
     choice = data_set_answer.negotiate(archive, request)
     uid = request.parameters["transaction"]
-    attributes = merged(await payload.data_sets(archive, request))
+    attributes = await asyncio.to_thread(merged, await payload.data_sets(archive, request))
     archive.committing.check_capacity()
     private = {REASONS: [], DONE: False, ATTEMPTS: 1}
     record = archive.committing.claimed(Record(COMMITMENT_REQUEST, uid, attributes, private), time.time())

@@ -121,7 +121,10 @@ def _element(tag: str, given: Any, place: str, depth: int, around: dict[str, Any
     if said is not None and (not isinstance(said, str) or said.upper() not in _VRS):
         raise CannotUnderstand(f"{place} has a vr that PS3.5 does not know.")
     said = said.upper() if said else None
-    vrs = _candidates(tag, said, _private(tag, around) if tag[3] in "13579BDF" else dictionary.vr_of(int(tag, 16)))
+    if tag[3] not in "13579BDF":
+        vrs = _candidates(said, dictionary.vr_of(int(tag, 16)))
+    else:  # what vendors have published is not always what they write
+        vrs = _candidates(said, _private(tag, around) if said in (None, "UN") else said)
     if not vrs:
         raise CannotUnderstand(f"{place} has no vr, and is no element of PS3.6.")
     if binary is not None:
@@ -143,7 +146,7 @@ def _element(tag: str, given: Any, place: str, depth: int, around: dict[str, Any
 
 
 @lru_cache(maxsize=1024)
-def _candidates(tag: str, said: str | None, known: str | None) -> tuple[str, ...]:
+def _candidates(said: str | None, known: str | None) -> tuple[str, ...]:
     """VRs that an element may have: those of the dictionary, best first, then what it is said to have."""
     vrs = [vr for vr in (known or "").split(" or ") if vr in _VRS]
     if said is not None and said in vrs:

@@ -89,6 +89,16 @@ LENIENT = [
     ),
     pytest.param(attribute("00091001", "SH", "7"), attribute("00091001", "SH", "7"), id="a private element without"),
     pytest.param(
+        attribute("00091001", "SQ", ITEM) | attribute("00090010", "LO", "GEMS_IDEN_01"),
+        attribute("00090010", "LO", "GEMS_IDEN_01") | attribute("00091001", "SQ", ITEM),
+        id="a private element that is not as published",
+    ),
+    pytest.param(
+        attribute("00100010", "SQ", {"Alphabetic": "A"}),
+        attribute("00100010", "PN", {"Alphabetic": "A"}),
+        id="a name as SQ",
+    ),
+    pytest.param(
         {"00420011": {"vr": "OB", "InlineBinary": "AQI D"}},
         {"00420011": {"vr": "OB", "InlineBinary": "AQID"}},
         id="base64 with blanks",
@@ -133,6 +143,8 @@ REFUSED = [
     pytest.param(attribute("0040A370", "SQ", "x"), r"\(0040,A370\)\[1\]\. is no object", id="text for an Item"),
     pytest.param(ITEM | attribute("CodeValue", "SH", "1"), r"\(0008,0100\) is there twice", id="twice"),
     pytest.param(attribute("FFFEE000", "SQ"), "no element of a data set", id="an Item's own tag"),
+    pytest.param(attribute("00100020", "SQ", ITEM), "not one of VR LO or SQ", id="a Sequence that is none"),
+    pytest.param(attribute("00100020", "LO", {}), "not one of VR LO", id="an object for text"),
     pytest.param([], "no object", id="an array"),
     pytest.param("x", "no object", id="text"),
     pytest.param(None, "no object", id="null"),
