@@ -451,7 +451,8 @@ def test_documents_that_are_not_sent(given: Given) -> None:
     [
         pytest.param("", "*/*", "text/html", id="Table 8.7.4-1 the default"),
         pytest.param("contentType=text/html", "*/*", "text/html", id="Table 8.7.4-1 html"),
-        pytest.param("contentType=text/plain;q=0.5,text/rtf", "*/*", "text/plain", id="Table 8.7.4-1 plain"),
+        pytest.param("contentType=text/plain;q=0.5,text/csv", "*/*", "text/plain", id="Table 8.7.4-1 plain"),
+        pytest.param("contentType=text/plain;q=0.5,text/rtf", "*/*", "text/rtf", id="Table 8.7.4-1 rtf"),
         pytest.param("contentType=text/xml", "*/*", "text/xml", id="Table 8.7.4-1 xml"),
         pytest.param("contentType=image/jpeg", "*/*", "text/html", id="8.7.8.1 what can not be had: what Accept says"),
         pytest.param("", "text/plain", "text/plain", id="9.3 Accept alone"),
