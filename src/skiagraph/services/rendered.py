@@ -8,9 +8,10 @@ Response  200 with one picture, an animation, or multipart/related of one pictur
 
 One frame is a single part, image/jpeg by default. A multi-frame Instance has no default in the standard: ``*/*`` gets
 an animated image/gif of all frames, image/gif by name too, any other type by name the middle frame; multipart has all.
-A stored video is video/mp4 by default, and a multi-frame image by name; videos have animations and pictures as images
-do. A list of frames is multipart by default, animated as a single image/gif. A whole slide image is one picture, put
-together of the tiles that the viewport needs; multipart has its tiles. The same request gives the same bytes.
+A stored video is video/mp4 by default, a multi-frame image by name or with Range, as it can be sought; videos have
+animations and pictures as images do. A list of frames is multipart by default, animated as a single image/gif. A whole
+slide image is one picture, put together of the tiles that the viewport needs; multipart has its tiles. The same request
+gives the same bytes.
 """
 
 from __future__ import annotations
@@ -124,10 +125,12 @@ async def _instance(archive: Archive, request: Request, instance: StoredInstance
         return await waveforms.retrieve(archive, request, instance, asked)
     _refuse_what_is_no_image(instance)
     slide = pictures.is_slide(instance)
-    if kind is Kind.VIDEO:
+    if not films.can_be_made(instance):
+        names = picture.MEDIA_TYPES
+    elif kind is Kind.VIDEO or "range" in request.headers:  # a video element that takes anything asks so
         names = _FILM_FIRST
     else:
-        names = (*_ANIMATED_FIRST, picture.MP4) if films.can_be_made(instance) else picture.MEDIA_TYPES
+        names = (*_ANIMATED_FIRST, picture.MP4)
     choice = negotiate(archive, request, rendered_offers(names, single=True))
     numbers: Sequence[int] = range(1, instance.frames + 1)
     if not choice.multipart and (slide or choice.offer.media_type != picture.GIF):

@@ -81,6 +81,8 @@ def test_a_default_is_no_video(given: Given) -> None:
     assert given.get(f"{instance.path}/rendered").headers["content-type"] == "image/gif"
     browser = "video/webm,video/ogg,video/*;q=0.9,application/ogg;q=0.7,audio/*;q=0.6,*/*;q=0.5"
     assert given.get(f"{instance.path}/rendered", browser).headers["content-type"] == MP4
+    chromium = given.get(f"{instance.path}/rendered", "*/*", headers={"range": "bytes=0-"})
+    assert (chromium.status, chromium.headers["content-type"]) == (206, MP4), "an animation can not be sought"
 
 
 @pytest.mark.parametrize(
