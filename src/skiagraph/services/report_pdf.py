@@ -40,6 +40,7 @@ MOST_CHARACTERS: Final = 200_000
 _REMEMBERED = 11
 """Documents for which Typst keeps what it made: hundreds of megabytes, unless empty documents push them out."""
 
+_LITTLE = 2**14  # characters handed over, of which the memory is not worth the time of pushing it out
 _LONGEST_PARAGRAPH = 2000
 _LONGEST_WORD = 48
 _PIECE = 24  # of a longer one, behind which a line may end
@@ -168,8 +169,9 @@ def to_pdf(attributes: Attributes, report: Report, base_url: str) -> bytes:
         if type(error).__name__ != "PanicException":
             raise
         raise Unprintable from None
-    for _ in range(_REMEMBERED):
-        _compiled(b"", {})
+    if len(data) > _LITTLE:
+        for _ in range(_REMEMBERED):
+            _compiled(b"", {})
     return made
 
 
