@@ -163,6 +163,17 @@ def test_200_in_every_media_type(client: httpx.Client, accept: str | None) -> No
             assert httpx.Response(200, content=body).json() == expected
 
 
+def test_200_in_another_character_set(client: httpx.Client) -> None:
+    name = uid()
+    accept = {"accept": "application/dicom+xml"}
+    for response in (
+        client.post(f"commitment-requests/{name}?charset=iso-8859-1", json=flat("1.2.3"), headers=JSON | accept),
+        client.get(f"commitment-requests/{name}?charset=iso-8859-1", headers=accept),
+    ):
+        assert response.headers["content-type"] == "application/dicom+xml; charset=ISO-8859-1"
+        assert response.content.startswith(b'<?xml version="1.0" encoding="ISO-8859-1"?>')
+
+
 def payloads(data: Dataset) -> Iterator[Any]:
     json = httpx.Request("POST", "http://x", json=tree(data)).content
     xml = native_xml.to_xml(tree(data))

@@ -16,6 +16,7 @@ from skiagraph.standard.media_types import DICOM_XML, JSON
 from skiagraph.values import Attributes
 from skiagraph.wire import multipart_writer
 from skiagraph.wire.accept import Choice, record_offers
+from skiagraph.wire.charset import UTF_8, Charset
 from skiagraph.wire.message import Request, Response
 
 MEDIA_TYPES = tuple(str(offer) for offer in record_offers() if offer.media_type != JSON)
@@ -33,6 +34,7 @@ def respond(
     *,
     array: bool = True,
     location: str | None = None,
+    charset: Charset = UTF_8,
     headers: Sequence[tuple[str, str]] = (),
 ) -> Response:
     """Make an answer of a data set.
@@ -45,18 +47,21 @@ def respond(
         JSON is an array of this one data set; else the object alone.
     location
         URL of the resource that the data set is: Content-Location.
+    charset
+        Of XML; JSON has no other than UTF-8.
     headers
         Further header fields.
     """
     attributes = data_set.character_set(attributes)
     offer = choice.offer
+    content_type = offer.content_type
     if offer.media_type == DICOM_XML:
-        body = native_xml.to_xml(attributes)
+        body = charset.xml(native_xml.to_xml(attributes))
+        content_type += charset.parameter
     else:
         body = dicom_json.encode(attributes)
         if array:
             body = b"[" + body + b"]"
-    content_type = offer.content_type
     if offer.multipart:
         boundary = multipart_writer.new_boundary()
         head = multipart_writer.part_header(boundary, content_type, length=len(body), location=location, first=True)

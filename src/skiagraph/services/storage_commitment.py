@@ -21,6 +21,7 @@ from skiagraph.services.committing import ATTEMPTS, DONE, REASONS
 from skiagraph.standard import commitment
 from skiagraph.standard.commitment import COMMITMENT_REQUEST
 from skiagraph.values import Attributes
+from skiagraph.wire import charset
 from skiagraph.wire.accept import Choice
 from skiagraph.wire.message import Request, Response
 from skiagraph.wire.transaction import Transaction
@@ -44,7 +45,7 @@ async def ask(archive: Archive, request: Request) -> Response:
     task = archive.committing.start(archive, stored)
     await asyncio.wait({task}, timeout=archive.settings.commitment_wait_seconds)
     done = task.result() if task.done() and not task.cancelled() else None
-    return _working() if done is None else await _answer(done, choice)
+    return _working() if done is None else await _answer(request, done, choice)
 
 
 async def check(archive: Archive, request: Request) -> Response:
@@ -55,7 +56,7 @@ async def check(archive: Archive, request: Request) -> Response:
         return _working()
     if record.due_at is not None and record.due_at <= time.time():
         raise ResourceGone(f"The result of the {COMMITMENT_REQUEST.name} {record.uid} was deleted.")
-    return await _answer(record, choice)
+    return await _answer(request, record, choice)
 
 
 def merged(data_sets: list[Attributes]) -> Attributes:
@@ -95,10 +96,13 @@ def _working() -> Response:
     return Response(202, [("retry-after", str(RETRY_SECONDS)), ("cache-control", "no-store")])
 
 
-async def _answer(record: Record, choice: Choice) -> Response:
+async def _answer(request: Request, record: Record, choice: Choice) -> Response:
+    written = charset.select(choice, request.query, request.headers.get("accept-charset"))
+
     def answer() -> Response:
         module = commitment.response(commitment.references(record.attributes), record.private[REASONS])
-        return data_set_answer.respond(module, choice, array=False, headers=[("cache-control", "private, no-cache")])
+        headers = [("cache-control", "private, no-cache")]
+        return data_set_answer.respond(module, choice, array=False, charset=written, headers=headers)
 
     return answer() if len(record.private[REASONS]) <= _AT_ONCE else await asyncio.to_thread(answer)
 
