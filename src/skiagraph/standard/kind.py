@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from skiagraph.standard import date_time, person_name
 from skiagraph.standard.matching import Path, values_at
@@ -24,6 +25,7 @@ SEVERAL_DATES = "dates"
 """The oddity of a data set whose position says less than its dates do."""
 
 _KEYS = 1000  # keys that a kind may have
+_NONE: dict[str, Any] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +61,18 @@ class Kind:
     """Sequences on the way to keys, date and time."""
     few: frozenset[int] = field(init=False)
     """Names of the keys with few different values."""
+    _by_sequence: tuple[tuple[Path, tuple[tuple[int, Key], ...]], ...] = field(init=False, repr=False)
+    """Keys with their names, by the Sequence whose Items they are in."""
 
     def __post_init__(self) -> None:
         paths = (*(key.path for key in self.keys), self.date, self.time or ())
         found = frozenset(path[:end] for path in paths for end in range(1, len(path)))
         object.__setattr__(self, "sequences", found)
+        by_sequence: dict[Path, list[tuple[int, Key]]] = {}
+        for key in self.keys:
+            by_sequence.setdefault(key.path[:-1], []).append((self.key(key.number), key))
+        named = tuple((sequence, tuple(keys)) for sequence, keys in by_sequence.items())
+        object.__setattr__(self, "_by_sequence", named)
         object.__setattr__(self, "few", frozenset(self.key(key.number) for key in self.keys if key.few))
 
     def key(self, number: int) -> int:
@@ -103,24 +112,23 @@ class Kind:
         oddities.
         """
         found: set[tuple[int, str]] = set()
-        for key in self.keys:
-            if key.path[0] not in attributes:
-                continue
-            name = self.key(key.number)
-            if key.beside is not None:
-                found.update((name, value[:LONGEST]) for value in _beside(attributes, key.path, key.beside))
-                continue
-            for value, _ in values_at(attributes, key.path):
-                if key.vr == "PN":
-                    found.update((name, group[:LONGEST]) for group in person_name.groups(value) if group)
-                elif isinstance(value, str):
-                    found.add((name, value[:LONGEST]))
+        for sequence, keys in self._by_sequence:
+            for item in _items(attributes, sequence):
+                for name, key in keys:
+                    element = item.get(key.path[-1])
+                    if element is None:
+                        continue
+                    for value in _values(item, element, key):
+                        if key.vr == "PN":
+                            found.update((name, group[:LONGEST]) for group in person_name.groups(value) if group)
+                        elif value and isinstance(value, str):
+                            found.add((name, value[:LONGEST]))
         found.update((self.key(0), oddity) for oddity in self._oddities(attributes, found))
         return found
 
     def _oddities(self, attributes: Attributes, entries: set[tuple[int, str]]) -> Iterator[str]:
         """Yield why one or another condition may hold of a data set less, or more, than its entries tell."""
-        several = [path for path in self.sequences if path[0] in attributes and _items(attributes, path) > 1]
+        several = [path for path in self.sequences if path[0] in attributes and len(_items(attributes, path)) > 1]
         for path in several:
             yield many_items(path)
         ordered = (self.date,) if self.time is None else (self.date, self.time)
@@ -128,10 +136,10 @@ class Kind:
             sequence == path[: len(sequence)] for path in ordered for sequence in several
         ):
             yield SEVERAL_DATES
-        numbers = Counter(name for name, _ in entries)
-        for key in self.keys:
-            if key.few and numbers[self.key(key.number)] > 1:
-                yield many_values(key.number)
+        few = self.few
+        names = [name for name, _ in entries if name in few]
+        if len(names) > len(set(names)):
+            yield from (many_values(name - self.key(0)) for name, number in Counter(names).items() if number > 1)
 
 
 def paired(value: str, other: str) -> str:
@@ -149,18 +157,23 @@ def many_values(number: int) -> str:
     return f"values {number}"
 
 
-def _beside(attributes: Attributes, path: Path, other: str) -> Iterator[str]:
-    """Yield pairs of what an attribute and another one in the same Item have."""
-    for item, _ in values_at(attributes, path[:-1]):
-        if isinstance(item, dict):
-            values = list(_texts(item, path[-1:]))
-            yield from (paired(value, second) for value in values for second in _texts(item, (other,)))
+def _values(item: Attributes, element: dict[str, Any], key: Key) -> Iterable[object]:
+    """Return the values of a key in one Item, given the element that its path ends at."""
+    if key.beside is not None:
+        others = list(_texts(item, (key.beside,)))
+        return [paired(value, other) for value in _texts(item, key.path[-1:]) for other in others]
+    if element.get("vr") == "UN":
+        return [value for value, _ in values_at(item, key.path[-1:])]
+    values: list[object] = element.get("Value") or []
+    return values
 
 
-def _items(attributes: Attributes, path: Path) -> int:
-    """Count the Items of the Sequences at a path."""
-    items = (item for item, _ in values_at(attributes, path[:1]) if isinstance(item, dict))
-    return sum(1 if len(path) == 1 else _items(item, path[1:]) for item in items)
+def _items(attributes: Attributes, path: Path) -> list[Attributes]:
+    """Return the Items of the Sequences at a path; the data set itself without any."""
+    found = [attributes]
+    for tag in path:
+        found = [item for one in found for item in one.get(tag, _NONE).get("Value") or () if isinstance(item, dict)]
+    return found
 
 
 def _texts(attributes: Attributes, path: Path) -> Iterator[str]:
