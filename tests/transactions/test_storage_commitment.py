@@ -332,7 +332,8 @@ def test_410_when_the_result_is_deleted(serving: Serving, tmp_path: Path) -> Non
 
 
 def test_corrupt_blobs_are_not_committed(serving: Serving, tmp_path: Path) -> None:
-    with serving(tmp_path / "data") as server, server.client() as client:
+    env = {"SKIAGRAPH_DUPLICATES": "replace"}
+    with serving(tmp_path / "data", env=env) as server, server.client() as client:
         sound, corrupt, missing = (store(client) for _ in range(3))
         for data, change in ((corrupt, True), (missing, False)):
             for path in (tmp_path / "data" / "blobs").rglob("*"):
@@ -344,6 +345,10 @@ def test_corrupt_blobs_are_not_committed(serving: Serving, tmp_path: Path) -> No
             "00081198": sq(item(corrupt.SOPInstanceUID, reason=272), item(missing.SOPInstanceUID, reason=274)),
             "00081199": sq(item(sound.SOPInstanceUID)),
         }
+        for data, status in ((sound, 409), (corrupt, 200)):
+            data.PatientID = "another"
+            response = client.post("studies", content=part10(data), headers=FILE)
+            assert response.status_code == status, "what is committed is not replaced, what is not can be"
 
 
 def kept(data: Path, name: str) -> Record:
