@@ -55,6 +55,8 @@ class Sieve:
     """On the path ``(tag,)``, whatever Items the key is in."""
     prefix: str
     """What all values begin with."""
+    patterns: tuple[str, ...] = ()
+    """One of these every value matches; none: any may be it."""
 
     def holds(self, value: str) -> bool:
         """Whether the condition holds of a value of the key, as `Kind.entries` has them."""
@@ -186,11 +188,11 @@ def _at_hand(condition: Condition, kind: Kind) -> AtHand | Sieve | None:
                 return None  # a group by its place, or universal matching
             if not {"*", "?"} & set(asked[0]):
                 return _hand(key, asked)
-            return _sieve(key, condition, _shared([_literal(pattern) for pattern in person_name.patterns(asked[0])]))
+            return _sieve(key, condition, person_name.patterns(asked[0]))
         case Wildcard(_, vr, pattern) if vr != _UNKNOWN and key.vr != "PN":
-            return _sieve(key, condition, _literal(pattern))
+            return _sieve(key, condition, (pattern,))
         case Range(_, _, _, _, None) if key.vr in ("DA", "TM"):
-            return _sieve(key, condition, "")
+            return _sieve(key, condition, ())
     return None
 
 
@@ -217,19 +219,15 @@ def _hand(key: Key, values: Sequence[str]) -> AtHand:
     return AtHand(key.number, cut, key.few, exact=all(len(value) < LONGEST for value in values))
 
 
-def _sieve(key: Key, condition: Condition, prefix: str) -> Sieve:
-    return Sieve(key, _at(condition, (key.path[-1],)), prefix[:LONGEST])
+def _sieve(key: Key, condition: Condition, patterns: tuple[str, ...]) -> Sieve:
+    prefix = _shared([re.split(r"[*?]", pattern, maxsplit=1)[0] for pattern in patterns]) if patterns else ""
+    return Sieve(key, _at(condition, (key.path[-1],)), prefix[:LONGEST], patterns)
 
 
 def _at(condition: Condition, path: Path) -> Condition:
     if isinstance(condition, AnyOf | Private | DateTimeRange):
         raise TypeError(f"{type(condition).__name__} has no path of its own")
     return replace(condition, path=path)
-
-
-def _literal(pattern: str) -> str:
-    """What stands before the first wildcard."""
-    return re.split(r"[*?]", pattern, maxsplit=1)[0]
 
 
 def _shared(texts: Sequence[str]) -> str:

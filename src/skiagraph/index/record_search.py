@@ -13,20 +13,22 @@ from collections.abc import Sequence
 from itertools import groupby, islice
 from typing import Any, TypeAlias
 
+import orjson
+
 from skiagraph.index.base import Record, RecordSearch
 from skiagraph.index.entities import Connection
 from skiagraph.index.record_keys import FAR, FIRST, SPAN_ODDITY, AtHand, Sieve, plan
 from skiagraph.index.records import COLUMNS, record_of
 from skiagraph.standard import matching
-from skiagraph.standard.kind import LONGEST, many_values, paired
+from skiagraph.standard.date_time import DAY
+from skiagraph.standard.kind import LONGEST, NOWHERE, day_of, many_values, paired
 
 CHUNK = 200
 """Records in one chunk."""
 
 _COUNTED = 1000  # of a key with many values no more are counted to tell whether it is rare
-_SIFTED = 10_000  # different values of a key that are looked at, one by one
-_KEPT = 1000  # values of one condition that rows are looked up by
-_NAMED = 20_000  # values of all conditions: SQLite takes 32,766 parameters
+_KEPT = 100_000  # values of one condition that rows are looked up by
+_NAMED = 64  # values that are parameters of their own
 _MERGED = 16  # values whose rows are merged in order; more are sorted
 _SORTED = 20_000  # places that are kept of a sort, so that it is not done for each chunk
 
@@ -45,13 +47,12 @@ _OF_KEY = (
 )
 _TOTAL = "SELECT coalesce(sum(number), 0) FROM record_totals WHERE key = ? AND value IN ({})"
 _SIZE = "SELECT count(*) FROM (SELECT 1 FROM record_keys WHERE key = ? AND value IN ({}) LIMIT ?)"
-_FEW_VALUES = "SELECT value FROM record_totals WHERE key = ?1 AND value >= ?2 AND value < ?3 LIMIT ?4"
-_VALUES = (  # from one different value to the next
-    "WITH RECURSIVE v(value) AS (SELECT min(value) FROM record_keys WHERE key = ?1 AND value >= ?2"
-    " UNION ALL SELECT (SELECT min(value) FROM record_keys WHERE key = ?1 AND value > v.value) FROM v"
-    " WHERE v.value < ?3) SELECT value FROM v WHERE value < ?3 LIMIT ?4"
-)
+_VALUES = "SELECT {} value FROM {} WHERE key = ? AND value >= ? AND value < ?"
+_LIKE = f" AND (length(value) >= {LONGEST} OR {{}})"
+_DAYS = "SELECT coalesce(sum(number), 0) FROM record_totals WHERE key = ? AND value >= ? AND value < ?"
 _LOAD = f"SELECT {COLUMNS} FROM records WHERE id IN ({{}})"  # noqa: S608
+
+_LAST = 10_000 * 366 * DAY  # behind all days that there are
 
 _Place: TypeAlias = "tuple[int, int]"  # position and id
 
@@ -130,39 +131,41 @@ class RecordSearching:
         self._odd = tuple(name for name in sorted(self._plan.oddities) if self._total(connection, 0, (name,)))
         sized = sorted(((self._size(connection, hand), hand) for hand in hands), key=lambda pair: pair[0])
         self.ended = bool(sized) and sized[0][0] == 0
-        room = _NAMED
-        for _, hand in sized:
-            room -= len(hand.values)
-            if room < 0:
-                self._exact = False
-            else:
-                self._hands.append(hand)
+        self._hands = [hand for _, hand in sized]
         self._after = self._low, -1
 
     def _sift(self, connection: Connection, sieve: Sieve) -> AtHand | None:
         """Return the values that a condition holds of; None where there are too many to look at."""
         key = sieve.key
-        statement = _FEW_VALUES if key.few else _VALUES
+        statement = _VALUES.format(*(("", "record_totals") if key.few else ("DISTINCT", "record_keys")))
         behind = b"" if not sieve.prefix else sieve.prefix + "\U0010ffff"  # no text is behind a blob
-        rows = connection.execute(statement, (self._kind.key(key.number), sieve.prefix, behind, _SIFTED + 1)).fetchall()
-        if len(rows) > _SIFTED:
-            return None
-        cut = [value for (value,) in rows if len(value) == LONGEST]
-        values = tuple(value for (value,) in rows if len(value) == LONGEST or sieve.holds(value))
-        return AtHand(key.number, values, key.few, exact=not cut) if len(values) <= _KEPT else None
+        if sieve.patterns:
+            statement += _LIKE.format(" OR ".join(["value GLOB ?"] * len(sieve.patterns)))
+        globs = [pattern.replace("[", "[[]") for pattern in sieve.patterns]
+        found: list[str] = []
+        exact = True
+        for (text,) in connection.execute(statement, (self._kind.key(key.number), sieve.prefix, behind, *globs)):
+            whole = len(text) < LONGEST
+            if not whole or sieve.holds(text):
+                found.append(text)
+                exact = exact and whole
+                if len(found) > _KEPT:
+                    return None
+        return AtHand(key.number, tuple(found), key.few, exact=exact)
 
     def _size(self, connection: Connection, hand: AtHand) -> int:
         if hand.few:
             return self._total(connection, hand.number, hand.values)
-        statement = _SIZE.format(_marks(hand.values))
-        row = connection.execute(statement, (self._kind.key(hand.number), *hand.values, _COUNTED)).fetchone()
+        statement = _SIZE.format(_among(hand.values))
+        name = self._kind.key(hand.number)
+        row = connection.execute(statement, (name, *_given(hand.values), _COUNTED)).fetchone()
         return int(row[0])
 
     def _total(self, connection: Connection, number: int, values: Sequence[str]) -> int:
         return self._sum(connection, self._kind.key(number), values)
 
     def _sum(self, connection: Connection, name: int, values: Sequence[str]) -> int:
-        row = connection.execute(_TOTAL.format(_marks(values)), (name, *values)).fetchone()
+        row = connection.execute(_TOTAL.format(_among(values)), (name, *_given(values))).fetchone()
         return int(row[0])
 
     # Places: where matches stand
@@ -194,9 +197,9 @@ class RecordSearching:
         name = self._kind.key(lead.number)
         order = " ORDER BY k.position, k.record LIMIT ? OFFSET ?"
         if len(lead.values) > _MERGED:
-            statement = _OF_KEY.format("DISTINCT k.position, k.record", _marks(lead.values), probes) + order
+            statement = _OF_KEY.format("DISTINCT k.position, k.record", _among(lead.values), probes) + order
             return connection.execute(
-                statement, (name, *lead.values, *after, self._high, *values, limit, skip)
+                statement, (name, *_given(lead.values), *after, self._high, *values, limit, skip)
             ).fetchall()
         statement = _OF_KEY.format("k.position, k.record", "?", probes) + order
         if len(lead.values) == 1:
@@ -211,8 +214,8 @@ class RecordSearching:
         return list(islice(places, skip, skip + limit))
 
     def _probes(self, hands: Sequence[AtHand]) -> tuple[str, list[Any]]:
-        text = "".join(_PROBE.format(_marks(hand.values)) for hand in hands)
-        return text, [value for hand in hands for value in (self._kind.key(hand.number), *hand.values)]
+        text = "".join(_PROBE.format(_among(hand.values)) for hand in hands)
+        return text, [value for hand in hands for value in (self._kind.key(hand.number), *_given(hand.values))]
 
     def _load(self, connection: Connection, places: Sequence[_Place]) -> list[Record]:
         ids = [id for _, id in places]
@@ -241,8 +244,10 @@ class RecordSearching:
         if not hands:
             if everywhere:
                 return self._total(connection, 0, ("",))
-            row = connection.execute(_IN_KIND, (self._kind.number, self._low, self._high)).fetchone()
-            return int(row[0])
+            return self._by_days(connection, None)
+        pivot = len(hands) == 1 and hands[0].number == self._kind.pivot and len(hands[0].values) <= _MERGED
+        if not everywhere and pivot and self._adds_up(connection, hands[0]):
+            return sum(self._by_days(connection, value) for value in hands[0].values)
         if everywhere and len(hands) <= 2 and all(self._adds_up(connection, hand) for hand in hands):
             if len(hands) == 1:
                 return self._total(connection, hands[0].number, hands[0].values)
@@ -253,10 +258,34 @@ class RecordSearching:
                     return self._sum(connection, self._kind.pair(other.number), pairs)
         lead, probes, values = hands[0], *self._probes(hands[1:])
         what = "count(*)" if len(lead.values) == 1 else "count(DISTINCT k.record)"
-        statement = _OF_KEY.format(what, _marks(lead.values), probes)
+        statement = _OF_KEY.format(what, _among(lead.values), probes)
         name = self._kind.key(lead.number)
-        row = connection.execute(statement, (name, *lead.values, self._low, -1, self._high, *values)).fetchone()
+        row = connection.execute(statement, (name, *_given(lead.values), self._low, -1, self._high, *values)).fetchone()
         return int(row[0])
+
+    def _by_days(self, connection: Connection, value: str | None) -> int:
+        """Count in the span: of a value of the pivot, or all; whole days by their totals."""
+        low, high = max(self._low, NOWHERE), min(self._high, _LAST)
+        first, behind = max(1, -(-low // DAY)), high // DAY  # whole days; what has no date counts as day 0
+        if first >= behind:
+            return self._in_span(connection, value, low, high)
+        days = [day_of(first * DAY), day_of(behind * DAY)]
+        if value is None:
+            name = self._kind.pair(0)
+        else:
+            name, days = self._kind.pair(self._kind.pivot), [paired(value, day) for day in days]
+        total = int(connection.execute(_DAYS, (name, *days)).fetchone()[0])
+        total += self._in_span(connection, value, low, first * DAY)
+        return total + self._in_span(connection, value, behind * DAY, high)
+
+    def _in_span(self, connection: Connection, value: str | None, low: int, high: int) -> int:
+        if low >= high:
+            return 0
+        if value is None:
+            return int(connection.execute(_IN_KIND, (self._kind.number, low, high)).fetchone()[0])
+        name = self._kind.key(self._kind.pivot)
+        statement = _OF_KEY.format("count(*)", "?", "")
+        return int(connection.execute(statement, (name, value, low, -1, high)).fetchone()[0])
 
     def _adds_up(self, connection: Connection, hand: AtHand) -> bool:
         """Whether the totals of the values are of different records."""
@@ -282,3 +311,13 @@ class RecordSearching:
 
 def _marks(values: Sequence[Any]) -> str:
     return ", ".join("?" * len(values))
+
+
+def _among(values: Sequence[str]) -> str:
+    """What stands in ``IN (…)``: parameters, or the one of a long list."""
+    return _marks(values) if len(values) <= _NAMED else "SELECT value FROM json_each(?)"
+
+
+def _given(values: Sequence[str]) -> Sequence[str]:
+    """The parameters of `_among`."""
+    return values if len(values) <= _NAMED else (orjson.dumps(values).decode(),)

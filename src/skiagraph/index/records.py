@@ -122,7 +122,7 @@ def put(connection: Connection, record: Record) -> Record:
         id = cursor.lastrowid
         connection.execute(_FORGET, (kind.number, record.uid))
         connection.executemany(_INSERT_KEY, [(key, value, position, id) for key, value in entries])
-        _count(connection, added=kind.totals(entries), removed=set())
+        _count(connection, added=kind.totals(entries, position), removed=set())
         return replace(record, id=id, version=1, created_at=now, modified_at=now)
     stored = connection.execute(_STORED, (record.id, record.version)).fetchone()
     values = (position, packed, private, now, record.due_at, record.id, record.version)
@@ -132,7 +132,7 @@ def put(connection: Connection, record: Record) -> Record:
     removed, added = (before - entries, entries - before) if old == position else (before, entries)
     connection.executemany(_DELETE_KEY, [(key, value, old, record.id) for key, value in removed])
     connection.executemany(_INSERT_KEY, [(key, value, position, record.id) for key, value in added])
-    _count(connection, added=kind.totals(entries), removed=kind.totals(before))
+    _count(connection, added=kind.totals(entries, position), removed=kind.totals(before, old))
     return replace(record, version=record.version + 1, modified_at=now)
 
 
@@ -146,7 +146,7 @@ def delete(connection: Connection, record: Record) -> None:
     connection.execute("DELETE FROM step_subscriptions WHERE record = ?", (record.id,))
     connection.execute(_DELETE, (record.id, record.version))
     connection.execute(_REMEMBER, (record.kind.number, record.uid, time.time()))
-    _count(connection, added=set(), removed=record.kind.totals(entries))
+    _count(connection, added=set(), removed=record.kind.totals(entries, stored[0]))
 
 
 def _count(connection: Connection, *, added: set[tuple[int, str]], removed: set[tuple[int, str]]) -> None:

@@ -80,14 +80,19 @@ class Kind:
         return self.number * _KEYS + number
 
     def pair(self, number: int) -> int:
-        """Return the name of the pair of the pivot with another key."""
+        """Return the name of the pair of the pivot with another key.
+
+        Days count likewise: 0 names them alone, the pivot's own number the pair of both.
+        """
         return -self.key(number)
 
-    def totals(self, entries: Iterable[tuple[int, str]]) -> set[tuple[int, str]]:
-        """Return those of a data set's entries that are counted, and pairs of them: what conditions have in common."""
+    def totals(self, entries: Iterable[tuple[int, str]], position: int) -> set[tuple[int, str]]:
+        """Return what is counted of a data set: oddities, its day, values of few, and those together with the pivot."""
         pivot = self.key(self.pivot)
         pivots = [value for name, value in entries if name == pivot and self.pivot]
-        found = {(self.key(0), "")}
+        day = day_of(position)
+        found = {(self.key(0), ""), (self.pair(0), day)}
+        found.update((-pivot, paired(one, day)) for one in pivots)
         for name, value in entries:
             if name == self.key(0) or name in self.few:
                 found.add((name, value))
@@ -140,6 +145,11 @@ class Kind:
         names = [name for name, _ in entries if name in few]
         if len(names) > len(set(names)):
             yield from (many_values(name - self.key(0)) for name, number in Counter(names).items() if number > 1)
+
+
+def day_of(position: int) -> str:
+    """Return the day of a position as it is counted: such days stand in order."""
+    return f"{max(0, position // date_time.DAY):07}"
 
 
 def paired(value: str, other: str) -> str:

@@ -134,7 +134,7 @@ def _ends(draw: st.DrawFn, pool: Sequence[str]) -> tuple[str | None, str | None]
 @st.composite
 def conditions(draw: st.DrawFn, kind: Kind) -> Condition:
     """Draw a condition on what `data_sets` draws: every type, on keys at hand and on others."""
-    choice = draw(st.integers(0, 13))
+    choice = draw(st.sampled_from([1, 1, 3, *range(14)]))
     if kind is ENTRY and choice < 6:
         return matching.InSequence((STEP,), tuple(draw(st.lists(_of_step(), min_size=1, max_size=3))))
     if choice == 0:
@@ -305,8 +305,8 @@ class RecordIndexSuite:
                     LABEL: element("LO", f"label {i % 3}"),
                     "00100020": element("LO", f"P{i % 400}"),
                     "00180050": element("DS", i % 2),
-                    START: element("DT", f"202401{1 + i % 7:02}"),
-                },
+                }
+                | ({START: element("DT", f"202401{1 + i % 7:02}{i % 24:02}")} if i % 11 else {}),
             )
             for i in range(1300)
         ]
@@ -320,6 +320,10 @@ class RecordIndexSuite:
             (either,),
             (odd, either),
             (matching.Range((START,), "DT", "20240102", "20240104"),),
+            (matching.Range((START,), "DT", "2024010212", "2024010405"),),
+            (matching.Range((START,), "DT", None, "20240104"),),
+            (matching.Range((START,), "DT", "2024010405", None), matching.Single((STATE,), "CS", "COMPLETED")),
+            (matching.Range((START,), "DT", None, "2024010405"), matching.Single((STATE,), "CS", "COMPLETED"), either),
             (matching.Wildcard(("00100020",), "LO", "P1*"),),
             (matching.Wildcard(("00100020",), "LO", "*1*"), matching.Single((STATE,), "CS", "COMPLETED")),
         )
