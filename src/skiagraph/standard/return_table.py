@@ -6,7 +6,8 @@ where the query names them.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -103,7 +104,7 @@ def _fill(found: Attributes, filling: _Filling) -> None:
             found[tag] = element | {"Value": items}
 
 
-def without(attributes: Attributes, tags: Container[str]) -> Attributes:
+def without(attributes: Attributes, tags: AbstractSet[str]) -> Attributes:
     """Return a data set without some attributes, at any depth."""
     if not _any_of(attributes, tags):
         return attributes
@@ -122,17 +123,15 @@ def without(attributes: Attributes, tags: Container[str]) -> Attributes:
     return found
 
 
-def _any_of(attributes: Attributes, tags: Container[str]) -> bool:
+def _any_of(attributes: Attributes, tags: AbstractSet[str]) -> bool:
     """Whether there is one of these attributes, at any depth."""
-    if not tags:
-        return False
-    order = [attributes]
+    order = [attributes] if tags else []
     for source in order:
-        for tag, element in source.items():
-            if tag in tags:
-                return True
-            if element.get("vr") == "SQ":
-                order += [item for item in element.get("Value") or () if isinstance(item, dict)]
+        if not tags.isdisjoint(source):
+            return True
+        for element in source.values():
+            if element.get("vr") == "SQ" and "Value" in element:
+                order += [item for item in element["Value"] or () if isinstance(item, dict)]
     return False
 
 
