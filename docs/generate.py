@@ -153,6 +153,22 @@ def conversions() -> str:
     )
 
 
+def videos() -> str:
+    """What becomes of each video syntax."""
+    from skiagraph.standard import transfer_syntaxes
+
+    def rendered(row: Any) -> str:
+        if row.media_type == "video/mp4":
+            return "the coded pictures as stored, where a browser plays them; else encoded"
+        return "encoded"
+
+    rows = [row for row in transfer_syntaxes.TRANSFER_SYNTAXES if row.video]
+    return table(
+        ("stored", "UID", "the stream, as stored", "`video/mp4`, rendered", "pictures of frames"),
+        ((row.name, row.uid, f"`{row.media_type}`", rendered(row), "yes") for row in rows),
+    )
+
+
 def holds() -> str:
     """What pixels the syntaxes hold."""
     from skiagraph.pixels import encode
@@ -276,7 +292,7 @@ def deidentified() -> str:
 
 MAKERS = {
     maker.__name__: maker
-    for maker in (settings, errors, transactions, syntaxes, conversions, holds, keys, cli, deidentified)
+    for maker in (settings, errors, transactions, syntaxes, conversions, videos, holds, keys, cli, deidentified)
 }
 
 

@@ -333,7 +333,8 @@ async def _of_all(
 
 _STATUSES = frozenset({200, 206, 304, 400, 404, 406, 410, 412, 413, 416})
 _ONE = picture.MEDIA_TYPES
-_MANY = tuple(f'{RELATED}; type="{name}"' for name in (*picture.MEDIA_TYPES, picture.MP4))
+_MANY_FRAMES = tuple(f'{RELATED}; type="{name}"' for name in picture.MEDIA_TYPES)
+_MANY = (*_MANY_FRAMES, f'{RELATED}; type="{picture.MP4}"')
 _STUDY = "/studies/{study}"
 _SERIES = _STUDY + "/series/{series}"
 _INSTANCE = _SERIES + "/instances/{instance}"
@@ -358,7 +359,7 @@ TRANSACTIONS: tuple[Transaction, ...] = (
         _INSTANCE + "/frames/{frames}/rendered",
         "read",
         _STATUSES,
-        (*_ONE, *_MANY),
+        (*_ONE, *_MANY_FRAMES),
         retrieve_frames,
     ),
 )
