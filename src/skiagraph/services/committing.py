@@ -43,13 +43,13 @@ _SAVED = 5.0  # seconds after which progress is kept
 _SLOTS = 2  # requests that a process works on at a time: the disk serves others too
 _MOST = 200  # requests that wait in one process
 _MOST_ATTEMPTS = 10  # after which what is left has failed
-_DUE = 50  # requests that are looked at together
+_DUE = 4  # requests that are looked at together: they may be large
 _LOOK = 20.0  # seconds between two looks for requests that nobody works on
 _GROUP, _GROUP_BYTES = 100, 64 * MIB  # what is read in one go
 _TOO_FEW = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 
 
-_EVERY = 100_000
+_RELEASED = 16  # requests that a new server takes up at once; others when their claims end
 
 
 class Halted(Exception):
@@ -90,9 +90,10 @@ class Committing:
 
         The task gives it back when it is done; None where it is not: another process has taken it over, or will.
         """
+        uid = record.uid
         task = asyncio.ensure_future(self._work(archive, record))
-        self._tasks[record.uid] = task
-        task.add_done_callback(lambda _: self._tasks.pop(record.uid, None))
+        self._tasks[uid] = task
+        task.add_done_callback(lambda _: self._tasks.pop(uid, None))
         return task
 
     async def run(self, archive: Archive) -> None:
@@ -111,26 +112,33 @@ class Committing:
 
     async def look(self, archive: Archive) -> None:
         """Take up what nobody works on, as far as there is room, and delete results whose time is over."""
-        room = _SLOTS - len(self._tasks)
-        for record in await archive.journal.write(lambda books: self._due(books, room, time.time())):
-            self.start(archive, record).add_done_callback(lambda _: self._freed.set())
+        deleted = True
+        while deleted:
+            taken, deleted = await archive.journal.write(lambda books: self._due(books, time.time()))
+            for record in taken:
+                self.start(archive, record).add_done_callback(lambda _: self._freed.set())
 
-    def _due(self, books: Books, room: int, now: float) -> list[Record]:
+    def _due(self, books: Books, now: float) -> tuple[list[Record], bool]:
+        """Return what this process has now claimed, and whether a result was deleted, so that there may be more."""
         taken: list[Record] = []
+        deleted = False
         for record in books.due(COMMITMENT_REQUEST, now, _DUE):
             if record.private[DONE]:
                 books.delete(record)
-            elif len(taken) < room and record.uid not in self._tasks:
+                deleted = True
+            elif len(taken) + len(self._tasks) < _SLOTS and record.uid not in self._tasks:
                 again = {**record.private, ATTEMPTS: record.private[ATTEMPTS] + 1}
                 taken.append(books.put(self.claimed(replace(record, private=again), now)))
-        return taken
+        return taken, deleted
 
     async def _work(self, archive: Archive, record: Record) -> Record | None:
         try:
             if self._slots.locked():
+                uid = record.uid
+                del record  # it may be large, and many may wait
                 async with self._slots:
-                    # Its claim may have ended while it waited
-                    mine = await archive.journal.write(lambda books: self._reclaim(books, record.uid, time.time()))
+                    # Its claim may have ended meanwhile
+                    mine = await archive.journal.write(lambda books: self._reclaim(books, uid, time.time()))
                     return None if mine is None else await _Work(archive, mine, self).run()
             async with self._slots:
                 return await _Work(archive, record, self).run()
@@ -289,8 +297,8 @@ class _Work:
 
 
 def release(books: Books) -> None:
-    """Let go of all requests that a server before this one worked on: nobody does any more."""
+    """Let go of the requests that a server before this one worked on: nobody does any more."""
     now = time.time()
-    for record in books.due(COMMITMENT_REQUEST, now + CLAIM + 1, _EVERY):
+    for record in books.due(COMMITMENT_REQUEST, now + CLAIM + 1, _RELEASED):
         if not record.private[DONE] and record.due_at != 0.0:
             books.put(replace(record, due_at=0.0))

@@ -410,11 +410,13 @@ def test_the_claim_is_renewed_while_a_blob_is_read(
 
 
 def test_a_result_is_deleted_when_its_time_is_over(given: Given, stored: list[StoredInstance]) -> None:
-    record = asyncio.run(put(given, new(flat(*stored), **{DONE: True, REASONS: [0, 0, 0]})))
-    given.archive.index.together([lambda books: books.put(_due(record))])
+    records = [_due(new(flat(*stored), **{DONE: True, REASONS: [0, 0, 0]})) for _ in range(9)]
+    for record in records:
+        asyncio.run(put(given, record))
     assert take_up(given, given.archive.committing) == 0
-    with pytest.raises(ResourceGone):
-        result(given, record.uid)
+    for record in records:
+        with pytest.raises(ResourceGone):
+            result(given, record.uid)
 
 
 def test_too_many_that_wait_are_refused(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
