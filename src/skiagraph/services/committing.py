@@ -44,12 +44,10 @@ _SLOTS = 2  # requests that a process works on at a time: the disk serves others
 _MOST = 200  # requests that wait in one process
 _MOST_ATTEMPTS = 10  # after which what is left has failed
 _DUE = 4  # requests that are looked at together: they may be large
+_RELEASED = 16  # requests that a new server takes up at once; others when their claims end
 _LOOK = 20.0  # seconds between two looks for requests that nobody works on
 _GROUP, _GROUP_BYTES = 100, 64 * MIB  # what is read in one go
 _TOO_FEW = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
-
-
-_RELEASED = 16  # requests that a new server takes up at once; others when their claims end
 
 
 class Halted(Exception):
