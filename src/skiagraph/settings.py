@@ -154,7 +154,7 @@ class Settings(BaseSettings):
     ae_title: str = Field(
         "SKIAGRAPH",
         pattern=r"^[!-\[\]-~]([ -\[\]-~]{0,14}[!-\[\]-~])?$",
-        description="AE title of this server. Event reports name it as who asks, where a request does not say who does.",
+        description="AE title of this server. Event reports name it as who asks where a request does not say who does.",
     )
     worklist_label: str = Field(
         "Worklist",

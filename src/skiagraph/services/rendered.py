@@ -126,7 +126,7 @@ async def _instance(archive: Archive, request: Request, instance: StoredInstance
     _refuse_what_is_no_image(instance)
     slide = pictures.is_slide(instance)
     if not films.can_be_made(instance):
-        names = picture.MEDIA_TYPES
+        names: tuple[str, ...] = picture.MEDIA_TYPES
     elif kind is Kind.VIDEO or "range" in request.headers:  # a video element that takes anything asks so
         names = _FILM_FIRST
     else:
