@@ -6,13 +6,15 @@ queue itself until it has caught up, so that nobody waits for anybody.
 
 What a subscriber has acknowledged is never sent to it again. A connection opened with ``acknowledge=true`` says so
 itself, by the Message ID of the last report it is done with. For others, as most clients are, a report counts as
-acknowledged when the network has taken it; if the server is killed in that moment, it may be sent once more.
+acknowledged when the network has taken it, of all connections that the subscriber has; if the server is killed in
+that moment, it may be sent once more.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Iterator
 
@@ -34,6 +36,9 @@ _AT_ONCE = 1000
 _NOTED_AFTER = 0.2
 """Seconds that acknowledgements are gathered for one transaction."""
 
+_AGAIN = 1.0
+"""Seconds after which the index is asked again when it failed."""
+
 
 class Connection:
     """One open connection of a subscriber.
@@ -46,22 +51,27 @@ class Connection:
 
     def __init__(self, notifier: Notifier, ae_title: str, *, explicit: bool) -> None:
         self.ae_title = ae_title
+        self.explicit = explicit
         self._notifier = notifier
-        self._explicit = explicit
         self._waiting: deque[QueuedReport] = deque()
         self._behind = True
         self._wake = asyncio.Event()
         self._last = 0
-        self._sent: deque[tuple[int, int]] = deque(maxlen=event_report.MOST_MESSAGES)  # Message ID, report number
+        self._sent: dict[int, int] = {}  # Message ID → report number, oldest first
         self._message_id = 0
+        self.began: int | None = None
+        """The report behind which it began; None before that is known."""
+        self.done = 0
+        """The last report that the network has taken."""
         self._farewell: bytes | None = None
 
     def offer(self, report: QueuedReport) -> None:
         """Take a new report; never waits."""
-        if len(self._waiting) < _SHARE:
-            self._waiting.append(report)
-        else:
-            self._behind = True
+        if not self._behind:  # else it is read from the queue: after a gap nothing may be taken
+            if len(self._waiting) < _SHARE:
+                self._waiting.append(report)
+            else:
+                self._behind = True
         self._wake.set()
 
     def offer_again(self) -> None:
@@ -79,16 +89,18 @@ class Connection:
 
         `heartbeat`: after so many seconds without a report an empty one (``{}``) is sent.
         """
-        self._last = await self._notifier.index.acknowledged(self.ae_title)
+        self._last = self.done = self.began = await self._notifier.index.acknowledged(self.ae_title)
         while self._farewell is None:
             async for report in self._reports():
                 self._message_id = self._message_id % event_report.MOST_MESSAGES + 1
                 self._last = report.number
-                if self._explicit:
-                    self._sent.append((self._message_id, report.number))
+                if self.explicit:
+                    self._sent.pop(self._message_id, None)  # a number that was used before moves to the end
+                    self._sent[self._message_id] = report.number
                 yield event_report.framed(report.report, self._message_id)
-                if not self._explicit:
-                    self._notifier.acknowledge(self.ae_title, report.number)
+                self.done = report.number
+                if not self.explicit:
+                    self._notifier.taken(self.ae_title)
             if self._farewell is None:
                 try:
                     async with asyncio.timeout(heartbeat):
@@ -113,14 +125,11 @@ class Connection:
 
     def acknowledged(self, message_id: int) -> None:
         """Take the subscriber's word that it is done with a report and all before it."""
-        number = None
-        for sent, of in self._sent:
-            if sent == message_id:
-                number = of
+        number = self._sent.get(message_id)
         if number is None:
             return
-        while self._sent and self._sent[0][1] <= number:
-            self._sent.popleft()
+        for sent in [*itertools.takewhile(lambda one: self._sent[one] <= number, self._sent)]:
+            del self._sent[sent]
         self._notifier.acknowledge(self.ae_title, number)
 
 
@@ -134,7 +143,10 @@ class Notifier:
         self._connections: defaultdict[str, set[Connection]] = defaultdict(set)
         self._task: asyncio.Task[None] | None = None
         self._noted: dict[str, int] = {}
+        self._taken: set[str] = set()
         self._noting: asyncio.Task[None] | None = None
+        self._flushing = asyncio.Lock()
+        self._farewell: bytes | None = None
 
     @contextlib.contextmanager
     def connection(self, ae_title: str, *, explicit: bool = False) -> Iterator[Connection]:
@@ -143,27 +155,36 @@ class Notifier:
             self._task = asyncio.ensure_future(self._deal())
         connection = Connection(self, ae_title, explicit=explicit)
         self._connections[ae_title].add(connection)
+        if self._farewell is not None:
+            connection.end(self._farewell)
         try:
             yield connection
         finally:
+            self._count(ae_title)
+            if self._noted:
+                self._soon()
             self._connections[ae_title].discard(connection)
-            if not self._connections[ae_title]:
+            if self._connections[ae_title]:
+                self.taken(ae_title)  # perhaps the others waited for this one
+            else:
                 del self._connections[ae_title]
 
     async def _deal(self) -> None:
         """Deal new reports out to the connections."""
         with self._bus.listen(Topic.REPORTS) as news:
-            after = await self.index.newest_report()
-            for connection in self._all():
-                connection.offer_again()
+            after = None
             while True:
-                await news.wait()
-                news.clear()
                 try:
+                    if after is None:
+                        after = await self.index.newest_report()
+                        for connection in self._all():
+                            connection.offer_again()
                     after = await self._deal_news(after)
                 except Exception as error:
                     # The index is busy or full for a moment: the next call, at the latest in a second, tries again.
                     log.warning("reports can not be read", error=type(error).__name__)
+                await news.wait()
+                news.clear()
 
     async def _deal_news(self, after: int) -> int:
         while True:
@@ -178,33 +199,67 @@ class Notifier:
     def _all(self) -> list[Connection]:
         return [connection for some in self._connections.values() for connection in some]
 
+    def taken(self, ae_title: str) -> None:
+        """Count soon what the network has taken for a subscriber."""
+        self._taken.add(ae_title)
+        self._soon()
+
+    def _count(self, ae_title: str) -> None:
+        """Acknowledge what the network has taken of all connections of a subscriber: each has to give every report.
+
+        Where one of them acknowledges by itself, its word alone counts.
+        """
+        connections = self._connections.get(ae_title, ())
+        begun = [one for one in connections if one.began is not None]
+        if not begun or any(one.explicit for one in connections):
+            return
+        done = min(one.done for one in begun)
+        if done > max(one.began or 0 for one in begun):
+            self._note_down(ae_title, done)
+
     def acknowledge(self, ae_title: str, number: int) -> None:
-        """Note soon that a subscriber has all reports up to a number."""
+        """Write down soon that a subscriber has all reports up to a number."""
+        self._note_down(ae_title, number)
+        self._soon()
+
+    def _note_down(self, ae_title: str, number: int) -> None:
         self._noted[ae_title] = max(number, self._noted.get(ae_title, 0))
+
+    def _soon(self) -> None:
         if self._noting is None or self._noting.done():
             self._noting = asyncio.ensure_future(self._note())
 
     async def _note(self) -> None:
-        while self._noted:
+        while self._noted or self._taken:
             await asyncio.sleep(_NOTED_AFTER)
-            await self.flush()
+            if not await self.flush():
+                await asyncio.sleep(_AGAIN)
 
-    async def flush(self) -> None:
-        """Write down what was acknowledged."""
-        noted, self._noted = self._noted, {}
+    async def flush(self) -> bool:
+        """Write down what was acknowledged; return whether that worked."""
+        async with self._flushing:
+            for ae_title in self._taken:
+                self._count(ae_title)
+            self._taken.clear()
+            noted, self._noted = self._noted, {}
 
-        def work(books: Books) -> None:
-            for ae_title, number in noted.items():
-                books.acknowledge(ae_title, number)
+            def work(books: Books) -> None:
+                for ae_title, number in noted.items():
+                    books.acknowledge(ae_title, number)
 
-        if noted:
             try:
-                await self._journal.write(work)
+                if noted:
+                    await self._journal.write(work)
             except Exception as error:
                 log.warning("acknowledgements can not be written", error=type(error).__name__)
+                for ae_title, number in noted.items():
+                    self._note_down(ae_title, number)
+                return False
+            return True
 
     async def close(self, farewell: bytes) -> None:
-        """Say good-bye to all connections and write down what they acknowledged."""
+        """Say good-bye to all connections, and to those to come; write down what was acknowledged."""
+        self._farewell = farewell
         for connection in self._all():
             connection.end(farewell)
         for _ in range(100):
