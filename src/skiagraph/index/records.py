@@ -60,8 +60,8 @@ _coders = _Coders()
 
 
 def pack(attributes: Attributes) -> bytes:
-    """Return a data set as it is stored."""
-    return _coders.compress(orjson.dumps(attributes, option=orjson.OPT_SORT_KEYS))
+    """Return a data set as it is stored; its order stays."""
+    return _coders.compress(orjson.dumps(attributes))
 
 
 def unpack(packed: bytes) -> Attributes:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from skiagraph.standard import dictionary, matching
 from skiagraph.standard.matching import Path
@@ -101,7 +101,7 @@ def _fill(found: Attributes, filling: _Filling) -> None:
             for item in items:
                 if isinstance(item, dict):
                     _fill(item, inner)
-            found[tag] = element | {"Value": items}
+            found[tag] = element | {"Value": list(map(_sorted, items))}
 
 
 def without(attributes: Attributes, tags: AbstractSet[str]) -> Attributes:
@@ -166,6 +166,11 @@ def _pick(attributes: Attributes, tree: _Tree) -> Attributes:
             if inner is None:
                 found[one] = element
             elif element.get("vr") == "SQ":
-                items = [_pick(item, inner) if isinstance(item, dict) else item for item in element.get("Value") or ()]
+                values = element.get("Value") or ()
+                items = [_sorted(_pick(item, inner)) if isinstance(item, dict) else item for item in values]
                 found[one] = {"vr": "SQ", "Value": items} if items else {"vr": "SQ"}
     return found
+
+
+def _sorted(item: Any) -> Any:
+    return dict(sorted(item.items())) if isinstance(item, dict) else item

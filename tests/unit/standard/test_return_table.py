@@ -87,6 +87,17 @@ def test_keys_within_items() -> None:
     assert Selection(table).of({}) == {"00081110": {"vr": "SQ"}}
 
 
+def test_items_have_their_tags_ascending() -> None:
+    """PS3.18 F.2.2."""
+    table = ReturnTable(frozenset({(STATIONS, "00080100"), (STATIONS, "00080050"), (STATIONS, "00080119")}))
+    for include in ((), ((STATIONS,),)):
+        (item,) = Selection(table, include).of({STATIONS: {"vr": "SQ", "Value": [{MEANING: {"vr": "LO"}}]}})[STATIONS][
+            "Value"
+        ]
+        assert list(item) == sorted(item)
+        assert len(item) == (4 if include else 3)
+
+
 def test_the_data_set_stays_as_it_is() -> None:
     before = repr(RECORD)
     table = ReturnTable(frozenset({(STATIONS, "00080102")}), secret=frozenset({LOCK}))
