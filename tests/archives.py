@@ -176,7 +176,7 @@ class Given:
 
 def compressed(frames: Sequence[bytes], syntax: str, *, fragments: int = 1, **changes: Any) -> bytes:
     """A PS3.10 file with frames that are taken for compressed."""
-    data: Dataset = dicom_files.ct(NumberOfFrames=len(frames), PixelData=b"", **changes)
+    data: Dataset = dicom_files.ct(**{"NumberOfFrames": len(frames), "PixelData": b"", **changes})
     data.PixelData = encapsulate(list(frames), fragments_per_frame=fragments)
     data["PixelData"].VR = "OB"
     data["PixelData"].is_undefined_length = True

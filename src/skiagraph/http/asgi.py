@@ -107,6 +107,7 @@ class Incoming:
         self.received = 0
         self.ended = False
         self.gone = False
+        self._next: asyncio.Future[MutableMapping[str, Any]] | None = None
 
     async def chunks(self) -> AsyncIterator[bytes]:
         watch = _Watch(self._stalled_seconds)
@@ -132,7 +133,7 @@ class Incoming:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_DRAIN_SECONDS):
                 while not self.ended and not self.gone and budget > 0:
-                    message = await self._receive()
+                    message = await self._message()
                     self.gone = message["type"] != "http.request"
                     self.ended = not message.get("more_body", False)
                     budget -= len(message.get("body", b""))
@@ -140,9 +141,22 @@ class Incoming:
     async def departure(self) -> None:
         """Return when the client has gone away."""
         while not self.gone:
-            message = await self._receive()
+            message = await self._message()
             self.gone = message["type"] != "http.request"
             self.ended = self.ended or not message.get("more_body", False)
+
+    async def _message(self) -> MutableMapping[str, Any]:
+        """The next message; when nobody waits for it any more, it is kept for who comes next."""
+        if self._next is None:
+            self._next = asyncio.ensure_future(self._receive())
+        message = await asyncio.shield(self._next)
+        self._next = None
+        return message
+
+    def close(self) -> None:
+        """Wait for no more messages."""
+        if self._next is not None:
+            self._next.cancel()
 
 
 class Edge:
@@ -234,7 +248,10 @@ class Edge:
             name = "operations"
             await self._operations(scope, receive, outgoing.with_headers(always))
         else:
-            name = await self._transact(scope, headers, request_id, incoming, outgoing, always)
+            try:
+                name = await self._transact(scope, headers, request_id, incoming, outgoing, always)
+            finally:
+                incoming.close()
             if name == "unknown":
                 logged = self._base  # what somebody typed there can be anything, a patient's name too
         now = time.perf_counter()

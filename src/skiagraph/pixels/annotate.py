@@ -21,6 +21,7 @@ SMALLEST, LARGEST = 10, 40
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _LONGEST_LINE = 300
+_NOTICE = 48
 
 
 def lines(attributes: Attributes, annotation: Annotation, frame: int, frames: int) -> list[str]:
@@ -88,6 +89,11 @@ def annotate(
             )
             x += length(run, face)
     return np.asarray(image)
+
+
+def notice(width: int, height: int, text: str) -> NDArray[np.uint8]:
+    """A dark gray picture, in pixels, that says something instead of showing it."""
+    return annotate(np.full((height, width), _NOTICE, np.uint8), [text], [])
 
 
 def _broken(

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from skiagraph.errors import BadRequest, NoAcceptableRepresentation, ResourceGone, ResourceNotFound
 from skiagraph.index.base import StoredInstance
-from skiagraph.pixels import picture, viewport
+from skiagraph.pixels import annotate, picture, viewport
 from skiagraph.pixels.image import BadPixels, ImageParams
 from skiagraph.pixels.presentation import blending, planes, present
 from skiagraph.pixels.presentation import state as states
@@ -437,15 +437,24 @@ async def _parts(archive: Archive, found: Found, wanted: Rendition, base_url: st
 
 
 def _animation(archive: Archive, found: Found, wanted: Rendition, location: str) -> Representation:
-    """All pictures in one animated GIF, made while it is sent; the first one says the size."""
+    """All pictures in one animated GIF, made while it is sent; the first one says the size.
+
+    In the place of one that is damaged it is said why.
+    """
 
     async def read(part: ByteRange | None) -> AsyncIterator[Chunk]:
         description = await pictures.describe(archive, found.shown[0].instance)
         times = pictures.hundredths(description.attributes, [one.frame for one in found.shown])
         size: tuple[int, int] | None = None
         for place, one in enumerate(found.shown):
-            target, stored = await _target(archive, found, one, wanted)
-            shown, _ = await archive.workers.run(present.drawn, stored, target, wanted)
+            try:
+                target, stored = await _target(archive, found, one, wanted)
+                shown, _ = await archive.workers.run(present.drawn, stored, target, wanted)
+            except BadPixels as error:
+                image = description.image
+                width, height = size or viewport.fit(image.columns, image.rows, wanted.viewport)[4:]
+                text = f"Picture {place + 1} can not be shown. {error.message}"
+                shown = await archive.workers.run(annotate.notice, width, height, text)
             head = b""
             if size is None:
                 size = shown.shape[1], shown.shape[0]

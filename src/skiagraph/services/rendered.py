@@ -20,9 +20,12 @@ import hashlib
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from skiagraph.errors import NoAcceptableRepresentation, PayloadTooLarge
 from skiagraph.index.base import StoredInstance
-from skiagraph.pixels import picture
+from skiagraph.pixels import annotate, picture, viewport
 from skiagraph.pixels.image import BadPixels
 from skiagraph.pixels.rendition import Rendition
 from skiagraph.services import documents, films, frames, pictures, presentation, reports, representation, waveforms
@@ -172,7 +175,8 @@ async def _frames(
         return await representation.multipart(request, _parts(archive, instance, numbers, wanted, url), version)
     location = url if whole else f"{url}/frames/{request.parameters['frames']}"
     if len(numbers) > 1:
-        return await representation.single(request, _animation(archive, instance, numbers, wanted, location), version)
+        animation = await _animation(archive, instance, numbers, wanted, location)
+        return await representation.single(request, animation, version)
 
     def one() -> Awaitable[bytes]:
         if whole and pictures.is_slide(instance):
@@ -219,16 +223,32 @@ async def _film(archive: Archive, instance: StoredInstance, wanted: Rendition, u
         return representation.made(f"{error.message}\n".encode(), _DAMAGED, url)
 
 
-def _animation(
+async def _animation(
     archive: Archive, instance: StoredInstance, numbers: Sequence[int], wanted: Rendition, location: str
 ) -> Representation:
-    """All frames in one animated GIF, made while it is sent."""
+    """All frames in one animated GIF, made while it is sent; in the place of one that is damaged it is said why.
+
+    Raises
+    ------
+    BadPixels, BadRequest, PayloadTooLarge
+        There can be no frames of that size.
+    """
+    description = await pictures.describe(archive, instance)
+    fitted = viewport.fit(description.image.columns, description.image.rows, wanted.viewport)
+    times = pictures.hundredths(description.attributes, numbers)
+
+    async def drawn(number: int) -> NDArray[np.uint8]:
+        try:
+            return (await pictures.drawn(archive, instance, description, number, wanted))[0]
+        except BadPixels as error:
+            if instance.video:  # its frames are of the size that the stream says
+                raise
+            text = f"Frame {number} can not be shown. {error.message}"
+            return await archive.workers.run(annotate.notice, fitted.width, fitted.height, text)
 
     async def read(part: ByteRange | None) -> AsyncIterator[Chunk]:
-        description = await pictures.describe(archive, instance)
-        times = pictures.hundredths(description.attributes, numbers)
         for place, number in enumerate(numbers):
-            shown, _ = await pictures.drawn(archive, instance, description, number, wanted)
+            shown = await drawn(number)
             data = await archive.workers.run(picture.animation_frame, shown, times[place])
             yield data if place else picture.animation_head(shown.shape[1], shown.shape[0]) + data
         yield picture.ANIMATION_END

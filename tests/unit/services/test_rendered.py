@@ -15,7 +15,7 @@ from pydicom.uid import MPEG4HP41, ExplicitVRBigEndian, ExplicitVRLittleEndian, 
 
 from archives import BASE, Given, compressed, opened
 from dicom_files import ct, part10, uid
-from skiagraph.errors import BadRequest, NoAcceptableRepresentation, ResourceGone, ResourceNotFound
+from skiagraph.errors import BadRequest, NoAcceptableRepresentation, PayloadTooLarge, ResourceGone, ResourceNotFound
 from skiagraph.pixels import picture
 from skiagraph.services import rendered
 
@@ -387,6 +387,27 @@ def test_a_damaged_frame_leaves_the_others_alone(given: Given) -> None:
     assert [part.type for part in answer.parts] == [JPEG, "text/plain", JPEG]
     assert answer.parts[1].location == f"{instance.path}/frames/2"
     assert len(answer.parts[1].body) > 10
+
+
+def test_a_damaged_frame_of_an_animation_says_so_in_its_place(given: Given) -> None:
+    good = io.BytesIO()
+    Image.fromarray(expected(1, 60, 200).astype(np.uint8)).save(good, "JPEG")
+    shape = {"Rows": 60, "Columns": 200, "BitsAllocated": 8, "BitsStored": 8, "HighBit": 7}
+    (instance,) = given.store(compressed([b"\xff\xd8\xff\xd9", good.getvalue()], JPEGBaseline8Bit, **shape))
+    answer = given.get(f"{instance.path}/rendered", "image/gif", query="viewport=100,100")
+    frames = [
+        np.asarray(frame.convert("L")).astype(int)
+        for frame in ImageSequence.Iterator(Image.open(io.BytesIO(answer.body)))
+    ]
+    assert [frame.shape for frame in frames] == [(30, 100)] * 2
+    assert np.median(frames[0]) == 48
+    assert len(np.unique(frames[0])) > 2, "there is a text on it"
+    assert np.ptp(frames[1]) > 150
+
+
+def test_an_animation_that_is_too_large_is_413(given: Given) -> None:
+    (instance,) = given.store(compressed([b"\xff\xd8"] * 2, JPEGBaseline8Bit, Rows=65535, Columns=65535))
+    assert isinstance(given.get(f"{instance.path}/rendered", "image/gif").error, PayloadTooLarge)
 
 
 @pytest.mark.parametrize("accept", [None, "*/*", "application/pdf", "text/html,application/xml;q=0.9,*/*;q=0.8"])
