@@ -10,7 +10,6 @@ import functools
 import gc
 import ipaddress
 import os
-import resource
 import shutil
 import signal
 import socket
@@ -18,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +93,6 @@ BACKGROUND: tuple[Callable[[Archive], Coroutine[Any, Any, None]], ...] = (
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # names of glibc's malloc.h
 _FAREWELL = 0.2  # seconds for the last reports to go out
-_MOST_FILES = 65_536  # open at once, in each process
 _PR_SET_PDEATHSIG = 1  # of Linux's prctl.h
 
 
@@ -175,18 +173,6 @@ def _reuse_memory() -> None:
         return  # not glibc: nothing to do
     mallopt(_M_MMAP_THRESHOLD, 32 * MIB)
     mallopt(_M_TRIM_THRESHOLD, 64 * MIB)
-
-
-def _raise_open_files() -> None:
-    """Have as many sockets and files open as the system lets this user: often that is more than it gives at first.
-
-    Each subscriber holds a connection; many systems start a program with 1,024 files.
-    """
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        with suppress(OSError, ValueError):  # then what there is has to do
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _tune_python() -> None:
@@ -324,7 +310,6 @@ def serve(settings: Settings, *, on_ready: Callable[[], None] | None = None) -> 
     check_listening(settings)
     check_port(settings)
     recover(settings)
-    _raise_open_files()
     _preload()
     with _shared_measures():
         server = Granian(

@@ -60,6 +60,7 @@ def few_open_files(soft: int) -> Iterator[None]:
 
 
 def test_more_connections_than_files_that_the_shell_allows(serving: Callable[..., Any], tmp_path: Path) -> None:
+    # The HTTP server raises the soft limit when it is loaded.
     with ExitStack() as stack:
         with few_open_files(200):
             server = stack.enter_context(serving(tmp_path / "data"))
