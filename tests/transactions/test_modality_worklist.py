@@ -225,7 +225,8 @@ def test_other_forms_of_payload(client: httpx.Client, form: str) -> None:
         pytest.param({"PatientID": ""}, "PatientID (0010,0020) needs a value", id="400 with an empty ID"),
         pytest.param({"StudyInstanceUID": None}, "StudyInstanceUID (0020,000D) needs a value", id="400 without Study"),
         pytest.param({"StudyInstanceUID": "1.x"}, "is no UID", id="400 broken UID"),
-        pytest.param({SEQUENCE: []}, "one Item or more", id="400 without step"),
+        pytest.param({SEQUENCE: []}, "has 1 to 20 Items", id="400 without step"),
+        pytest.param({SEQUENCE: [step()] * 21}, "has 1 to 20 Items", id="400 too many steps"),
         pytest.param({SEQUENCE: [step(Modality=None)]}, "Modality (0008,0060) needs a value", id="400 modality"),
         pytest.param({SEQUENCE: [step(ScheduledProcedureStepStartDate="soon")]}, "is no date", id="400 date"),
         pytest.param({SEQUENCE: [step(ScheduledProcedureStepStartTime="late")]}, "is no time", id="400 time"),
@@ -371,6 +372,15 @@ class TestPerformed:
         assert self.state(client, study) == ("IN PROGRESS", "STARTED")
         self.end(client, second, "DISCONTINUED")
         assert self.state(client, study) == ("SCHEDULED", None)
+
+    def test_those_that_were_discontinued_leave_nothing(self, client: httpx.Client) -> None:
+        one = entry()
+        study = study_of(one)
+        add(client, one)
+        for _ in range(120):
+            self.end(client, self.begin(client, study), "DISCONTINUED")
+        self.end(client, self.begin(client, study), "COMPLETED")
+        assert self.state(client, study) == ("COMPLETED", "STARTED")
 
     def test_the_scheduler_may_correct_what_is_being_performed(self, client: httpx.Client) -> None:
         one = entry()

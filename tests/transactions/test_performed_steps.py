@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,11 @@ class TestCreate:
                 {"ScheduledStepAttributesSequence": [data_set(AccessionNumber="A")]},
                 "StudyInstanceUID (0020,000D) needs a value",
                 id="scheduled step without Study",
+            ),
+            pytest.param(
+                {"ScheduledStepAttributesSequence": [data_set(StudyInstanceUID="1.2")] * 101},
+                "more than 100 Items",
+                id="too many scheduled steps",
             ),
             pytest.param({"SOPInstanceUID": "1.2.3"}, "is not that of the path", id="another UID"),
             pytest.param({"SOPClassUID": "1.2.3"}, "SOP Class UID", id="another SOP Class"),
@@ -229,7 +235,7 @@ def test_410_when_its_time_is_over(tmp_path: Path) -> None:
             assert created.status == 201
             ending = {"method": "POST", "headers": JSON, "query": "update", "body": orjson.dumps(ended())}
             assert given.get(path, **ending).status == 200
-            given.archive.index.together([lambda books, given=given: upkeep.look(books, given.archive.settings, 1e12)])
+            asyncio.run(upkeep.look(given.archive, 1e12))
             assert given.get(path).status == status
             assert given.get(path, **ending).status == (410 if status == 410 else 409)
 

@@ -206,10 +206,10 @@ record_keys = sa.Table(  # which records have a value in a match key, in the ord
     sqlite_with_rowid=False,
 )
 
-record_totals = sa.Table(  # how many records have a value, for keys with few different ones; key of a kind: all of it
+record_totals = sa.Table(  # how many records there are: of a kind, a day, a value of few, and these with the pivot
     "record_totals",
     metadata,
-    sa.Column("key", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("key", sa.Integer, primary_key=True, autoincrement=False),  # `Kind.totals`
     sa.Column("value", sa.Text, primary_key=True),
     sa.Column("number", sa.BigInteger, nullable=False),
     sqlite_with_rowid=False,

@@ -36,6 +36,9 @@ BEFORE, PERFORMED = "before", "performed"
 steps that belong to the entry, by UID."""
 
 
+_MOST_PERFORMED = 100  # performed steps of one entry that are followed
+
+
 async def search(archive: Archive, request: Request) -> Response:
     """GET /modality-scheduled-procedure-steps."""
     return await record_answers.search(archive, request, ENTRY, mwl.RETURNED, defaults={(STATE,): mwl.TO_DO})
@@ -143,6 +146,10 @@ def performed(books: Books, name: str, performed_uid: str, state: str, keep_unti
     if stored is None:
         return
     states = {**stored.private.get(PERFORMED, {}), performed_uid: state}
+    if state not in (mwl.COMPLETED, mwl.IN_PROGRESS):
+        del states[performed_uid]  # it has no say any more
+    if len(states) > _MOST_PERFORMED:
+        return
     before = stored.private.get(BEFORE, value(mwl.step_of(stored.attributes), mwl.STATUS) or "")
     found = next((one for one in (mwl.COMPLETED, mwl.IN_PROGRESS) if one in states.values()), mwl.SCHEDULED)
     private = {PERFORMED: states} if found == mwl.SCHEDULED else {PERFORMED: states, BEFORE: before}

@@ -28,6 +28,9 @@ STATUS: Final = "00400020"
 STATE: Final = "00741000"
 """Procedure Step State of the entry: not of Annex K, the server's own. It says what became of the step."""
 
+MOST_STEPS: Final = 20
+"""Scheduled Procedure Steps in one data set: each becomes an entry with all the rest of it."""
+
 SCHEDULED, IN_PROGRESS, COMPLETED = "SCHEDULED", "IN PROGRESS", "COMPLETED"
 STARTED: Final = "STARTED"
 """The Scheduled Procedure Step Status of a step that is being performed (PS3.3 C.4.10)."""
@@ -184,8 +187,11 @@ def entries(data_set: Attributes) -> list[Attributes]:
         There is no step, or attributes of return type 1 have no value; the details name them all.
     """
     steps = list(_steps(data_set))
-    if not steps:
-        raise BadRequest("A worklist entry has one Item or more in ScheduledProcedureStepSequence (0040,0100).")
+    if not 1 <= len(steps) <= MOST_STEPS:
+        raise BadRequest(
+            f"A worklist entry has 1 to {MOST_STEPS} Items in ScheduledProcedureStepSequence (0040,0100),"
+            f" not {len(steps)}."
+        )
     found = [with_step(data_set, step) for step in steps]
     faults = dict.fromkeys(fault for entry in found for fault in _faults(entry))
     if faults:

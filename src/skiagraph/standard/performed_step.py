@@ -34,6 +34,9 @@ IN_PROGRESS, COMPLETED, DISCONTINUED = "IN PROGRESS", "COMPLETED", "DISCONTINUED
 STATES: Final = (IN_PROGRESS, COMPLETED, DISCONTINUED)
 FINAL: Final = (COMPLETED, DISCONTINUED)
 
+MOST_SCHEDULED: Final = 100
+"""Scheduled steps that one performed step can belong to."""
+
 PERFORMED: Final = Kind("Modality Performed Procedure Step", 3, (), ("00400244",), ("00400245",))
 """How performed steps are kept. They are looked up by their UID alone: there is no search for them."""
 
@@ -160,6 +163,8 @@ def created(payload: Attributes, uid: str, *, strict: bool) -> tuple[Attributes,
     if value(payload, STATUS) in FINAL:
         faults.append(f"{_named((STATUS,))} shall be IN PROGRESS in a new step.")
     faults += _item_faults(payload, strict=strict)
+    if len((payload.get(SCHEDULED_STEP) or {}).get("Value") or ()) > MOST_SCHEDULED:
+        faults.append(f"{_named((SCHEDULED_STEP,))} has more than {MOST_SCHEDULED} Items.")
     if faults:
         raise BadRequest("The performed step can not be created.", details=tuple(dict.fromkeys(faults)))
     return dict(sorted(attributes.items())), modified
