@@ -111,6 +111,10 @@ class Draft(Protocol):
 
     def tell(self) -> int: ...
 
+    def truncate(self, size: int, /) -> int:
+        """Forget what was written behind this length, and go on from there."""
+        ...
+
     def keep(self) -> Opened:
         """Let the file be found under its name, and open it."""
         ...

@@ -54,6 +54,11 @@ class FileDraft(io.RawIOBase):
         self._size = max(self._size, end)
         return len(data)
 
+    def truncate(self, size: int | None = None) -> int:
+        self._position = self._size = self._position if size is None else size
+        os.ftruncate(self._fd, self._size)
+        return self._size
+
     def keep(self) -> Opened:
         with suppress(FileNotFoundError):  # somebody cleared the folder: what is open can be read all the same
             self._part.rename(self._scratch.folder / self._name)

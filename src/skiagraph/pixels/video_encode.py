@@ -67,6 +67,10 @@ class _File:
     def tell(self) -> int:
         return self._position
 
+    def leave(self) -> None:
+        """Let nothing more be written: the library does so when it is done with, whatever came before."""
+        self._error = self._error or BadPixels()
+
     def check(self) -> None:
         """Raise what went wrong."""
         if self._error is not None:
@@ -266,6 +270,10 @@ class VideoCopy:
                 raise BadPixels("The pictures of the stream are out of order.") from error
             self._file.check()
         return True
+
+    def leave(self) -> None:
+        """Write nothing more to the file."""
+        self._file.leave()
 
     def finish(self) -> None:
         """Write the index."""

@@ -242,9 +242,9 @@ async def _made(archive: Archive, instance: StoredInstance, wanted: Rendition, n
 
 async def _make(archive: Archive, instance: StoredInstance, wanted: Rendition, draft: Draft) -> None:
     description = await pictures.describe(archive, instance)
-    _check_work(archive, instance.frames, description.image.columns * description.image.rows)
     file = cast("IO[bytes]", draft)
     if pictures.kind(instance) is not Kind.VIDEO:
+        _check_work(archive, instance.frames, description.image.columns * description.image.rows)
         await _from_frames(archive, instance, description, wanted, file)
         return
     reader = await videos.open_reader(archive, instance)
@@ -257,7 +257,8 @@ async def _make(archive: Archive, instance: StoredInstance, wanted: Rendition, d
             except BadPixels:  # the stream does not tell what a file needs: it is encoded anew
                 reader.close()
                 reader = await videos.open_reader(archive, instance)
-                file.seek(0)
+                draft.truncate(0)
+        _check_work(archive, instance.frames, reader.video.columns * reader.video.rows)
         await _from_video(archive, instance, description, wanted, reader.video, file, bare=bare)
     finally:
         reader.close()
@@ -322,9 +323,12 @@ async def _from_frames(
 
 async def _copied(archive: Archive, video: VideoReader, file: IO[bytes]) -> None:
     copy = await archive.workers.to_the_end(VideoCopy, video, file)
-    while await archive.workers.to_the_end(copy.step):
-        pass
-    await archive.workers.to_the_end(copy.finish)
+    try:
+        while await archive.workers.to_the_end(copy.step):
+            pass
+        await archive.workers.to_the_end(copy.finish)
+    finally:
+        copy.leave()
 
 
 async def _from_video(

@@ -41,6 +41,13 @@ def test_a_file_is_found_once_it_is_whole(scratch: FileScratch) -> None:
     assert names(scratch) == {"a"}
 
 
+def test_a_file_can_be_begun_anew(scratch: FileScratch) -> None:
+    begun = draft(scratch, "a", b"something long")
+    assert begun.truncate(0) == 0
+    begun.write(b"short")
+    assert begun.keep().read_at(0, 100) == b"short"
+
+
 def test_two_never_make_the_same(scratch: FileScratch) -> None:
     """Nor do two processes, which open the file each for itself."""
     first = draft(scratch, "a", b"one")

@@ -115,6 +115,19 @@ def test_pictures_that_are_too_large(tmp_path: Path) -> None:
         VideoReader(BytesSource(bytes(data)))
 
 
+@pytest.mark.parametrize("container", ["mp4", "mpegts", "h264"])
+def test_pictures_larger_than_level_5_1(container: str) -> None:
+    """Before any of them is decoded: a few bytes can stand for a picture of any size."""
+    out = io.BytesIO()
+    with av.open(out, "w", format=container) as file:
+        stream = file.add_stream("libx264", rate=25, options={"preset": "ultrafast", "threads": "1"})
+        stream.width, stream.height, stream.pix_fmt = 4096, 2304, "yuv420p"
+        file.mux(stream.encode(VideoFrame(4096, 2304, "yuv420p")))
+        file.mux(stream.encode(None))
+    with pytest.raises(BadPixels, match=f"more than the {MOST_PIXELS}|can not be read"):
+        VideoReader(BytesSource(out.getvalue()))
+
+
 def test_many_streams() -> None:
     """A program map of a thousand streams."""
     entries = b"".join(struct.pack(">BHH", 0x1B, 0xE000 | 0x100 + number, 0xF000) for number in range(1, 33))

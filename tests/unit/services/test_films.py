@@ -392,6 +392,21 @@ def test_coded_pictures_of_a_transport_stream_are_kept(given: Given, monkeypatch
     assert numbers(given.get(f"{instance.path}/rendered", MP4).body) == list(range(1, 31))
 
 
+def test_a_stream_that_can_not_be_copied_is_encoded(given: Given) -> None:
+    """Its times begin anew in the middle, which no file can have."""
+    (instance,) = given.store(stored(video("mpegts") * 2, "103", frames=60))
+    answer = given.get(f"{instance.path}/rendered", MP4)
+    assert numbers(answer.body) == [*range(1, 31), *range(1, 31)]
+    assert answer.body.count(b"moov") == 1
+
+
+def test_copies_are_not_limited_as_what_is_encoded(tmp_path: Path) -> None:
+    with opened(tmp_path, max_video_pixels=2**20) as given:
+        (instance,) = given.store(stored(video("mpegts"), "103", frames=100_000))
+        assert given.get(f"{instance.path}/rendered", MP4).status == 200
+        assert given.get(f"{instance.path}/rendered", MP4, query="quality=50").status == 413
+
+
 def test_parameters_of_stored_videos(given: Given) -> None:
     (instance,) = given.store(stored(video()))
     frames = decoded(given.get(f"{instance.path}/rendered", MP4, query="viewport=49,31").body)
