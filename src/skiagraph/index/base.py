@@ -246,6 +246,10 @@ class QueuedReport:
     """A DICOM JSON object without the Message ID (0000,0110)."""
 
 
+REPORT_BYTES = 1 << 20
+"""Bytes of reports that are read in one go, where nothing else is said."""
+
+
 class ChangeAction(enum.IntEnum):
     """What became of an Instance."""
 
@@ -302,8 +306,8 @@ class Books(Protocol):
         """End the subscription of one Workitem; False where there was none."""
         ...
 
-    def each(self, kind: Kind) -> Iterator[Record]:
-        """All records of a kind, in their order."""
+    def each(self, kind: Kind, conditions: tuple[Condition, ...] = ()) -> Iterator[Record]:
+        """All records of a kind that meet the conditions, in their order."""
         ...
 
     def subscribe_globally(
@@ -344,8 +348,11 @@ class Books(Protocol):
         """Note that a subscriber has all reports up to a number."""
         ...
 
-    def trim(self, *, length: int, not_before: float) -> int:
-        """Drop reports that are acknowledged, too old, or too many for one subscriber; return how many were lost."""
+    def trim(self, *, length: int, not_before: float, read_before: float = ...) -> int:
+        """Drop reports that are too old, or too many for one subscriber; return how many of them were unread.
+
+        Acknowledged ones are dropped if they were made before `read_before`; all of them where it is not given.
+        """
         ...
 
 
@@ -369,12 +376,15 @@ class RecordIndex(Protocol):
         """The number up to which a subscriber has acknowledged its reports."""
         ...
 
-    async def queued(self, ae_title: str, after: int, limit: int) -> list[QueuedReport]:
-        """Reports of one subscriber behind a number, in order."""
+    async def queued(self, ae_title: str, after: int, limit: int, size: int = REPORT_BYTES) -> list[QueuedReport]:
+        """Reports of one subscriber behind a number, in order: so many at most, and none more once they have `size` bytes.
+
+        None at all only where none waits.
+        """
         ...
 
-    async def news(self, after: int, limit: int) -> list[QueuedReport]:
-        """Reports of all subscribers behind a number, in order."""
+    async def news(self, after: int, limit: int, size: int = REPORT_BYTES) -> list[QueuedReport]:
+        """Reports of all subscribers behind a number, bounded alike; those of one event share its bytes."""
         ...
 
     async def newest_report(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 from skiagraph.index import records, subscriptions
@@ -9,6 +10,7 @@ from skiagraph.index.base import Record, RecordSearch, StoredInstance
 from skiagraph.index.entities import Connection
 from skiagraph.index.record_search import RecordSearching
 from skiagraph.standard.kind import Kind
+from skiagraph.standard.matching import Condition
 
 _COMMIT = "UPDATE instances SET committed_at = ? WHERE id = ? AND key = ?"
 
@@ -70,8 +72,8 @@ class SqlBooks:
     def join(self, record: Record) -> None:
         subscriptions.join(self._connection, record)
 
-    def each(self, kind: Kind) -> Iterator[Record]:
-        searching = RecordSearching(RecordSearch(kind))
+    def each(self, kind: Kind, conditions: tuple[Condition, ...] = ()) -> Iterator[Record]:
+        searching = RecordSearching(RecordSearch(kind, conditions))
         chunk, _, _ = searching.open(self._connection)
         while chunk:
             yield from chunk
@@ -83,5 +85,5 @@ class SqlBooks:
     def acknowledge(self, ae_title: str, number: int) -> None:
         subscriptions.acknowledge(self._connection, ae_title, number)
 
-    def trim(self, *, length: int, not_before: float) -> int:
-        return subscriptions.trim(self._connection, length=length, not_before=not_before)
+    def trim(self, *, length: int, not_before: float, read_before: float = math.inf) -> int:
+        return subscriptions.trim(self._connection, length=length, not_before=not_before, read_before=read_before)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from functools import lru_cache
 
 from skiagraph.index.base import QueuedReport, Record, RecordSearch
@@ -80,7 +81,10 @@ def subscribe(connection: Connection, record: Record, ae_title: str, *, deletion
 def unsubscribe(connection: Connection, record: Record, ae_title: str) -> bool:
     if _state(connection, record, ae_title) == NOT_SUBSCRIBED:
         return False
-    connection.execute(_SET, (record.id, ae_title, NOT_SUBSCRIBED, time.time()))
+    if connection.execute(_COVERED, (ae_title, record.id)).fetchone() is None:
+        connection.execute("DELETE FROM step_subscriptions WHERE record = ? AND ae_title = ?", (record.id, ae_title))
+    else:
+        connection.execute(_SET, (record.id, ae_title, NOT_SUBSCRIBED, time.time()))
     return True
 
 
@@ -170,27 +174,33 @@ _QUEUED = (
     "SELECT r.id, r.ae_title, e.report FROM reports r JOIN events e ON e.id = r.event"
     " WHERE r.ae_title = ? AND r.id > ? ORDER BY r.id LIMIT ?"
 )
-_NEWS = (
-    "SELECT r.id, r.ae_title, e.report FROM reports r JOIN events e ON e.id = r.event"
-    " WHERE r.id > ? ORDER BY r.id LIMIT ?"
-)
+_NEWS = "SELECT id, ae_title, event FROM reports WHERE id > ? ORDER BY id LIMIT ?"
+_EVENT = "SELECT report FROM events WHERE id = ?"
 _NEWEST = "SELECT seq FROM sqlite_sequence WHERE name = ?"
 _ACKNOWLEDGED = "SELECT acknowledged FROM subscribers WHERE ae_title = ?"
+# Of nothing that waits nothing is noted, so that names which somebody makes up leave no rows.
 _ACKNOWLEDGE = (
-    "INSERT INTO subscribers (ae_title, acknowledged, dropped) VALUES (?, ?, 0)"
+    "INSERT INTO subscribers (ae_title, acknowledged, dropped) SELECT ?1, ?2, 0"
+    " WHERE EXISTS (SELECT 1 FROM reports WHERE ae_title = ?1 AND id <= ?2)"
     " ON CONFLICT DO UPDATE SET acknowledged = max(subscribers.acknowledged, excluded.acknowledged)"
 )
 _TRIM_READ = (
     "DELETE FROM reports WHERE id IN (SELECT r.id FROM subscribers s JOIN reports r"
-    " ON r.ae_title = s.ae_title AND r.id <= s.acknowledged)"
+    " ON r.ae_title = s.ae_title AND r.id <= s.acknowledged JOIN events e ON e.id = r.event WHERE e.created_at < ?)"
+    " RETURNING event"
 )
 _OLD = "SELECT max(id) FROM events WHERE created_at < ?"
 _LONG = "SELECT ae_title, count(*) FROM reports GROUP BY ae_title HAVING count(*) > ?"
-_DROP = (
-    "INSERT INTO subscribers (ae_title, acknowledged, dropped) VALUES (?, 0, ?)"
-    " ON CONFLICT DO UPDATE SET dropped = max(subscribers.dropped, excluded.dropped)"
+_UNREAD = "coalesce(id > (SELECT acknowledged FROM subscribers s WHERE s.ae_title = reports.ae_title), 1)"
+_TRIM_OLD = f"DELETE FROM reports WHERE event <= ? RETURNING event, {_UNREAD}"  # noqa: S608
+_TRIM_LONG = (
+    "DELETE FROM reports WHERE id IN (SELECT id FROM reports WHERE ae_title = ? ORDER BY id LIMIT ?)"  # noqa: S608
+    f" RETURNING event, {_UNREAD}"
 )
-_FORGET_EVENTS = "DELETE FROM events WHERE id <= ? AND NOT EXISTS (SELECT 1 FROM reports r WHERE r.event = events.id)"
+_FORGET_EVENT = "DELETE FROM events WHERE id = ? AND NOT EXISTS (SELECT 1 FROM reports r WHERE r.event = events.id)"
+_FORGET_SUBSCRIBERS = (
+    "DELETE FROM subscribers WHERE NOT EXISTS (SELECT 1 FROM reports r WHERE r.ae_title = subscribers.ae_title)"
+)
 
 
 def report(connection: Connection, text: bytes, ae_titles: Sequence[str]) -> None:
@@ -201,12 +211,30 @@ def report(connection: Connection, text: bytes, ae_titles: Sequence[str]) -> Non
     connection.executemany("INSERT INTO reports (ae_title, event) VALUES (?, ?)", [(ae, event) for ae in ae_titles])
 
 
-def queued(connection: Connection, ae_title: str, after: int, limit: int) -> list[QueuedReport]:
-    return [QueuedReport(*row) for row in connection.execute(_QUEUED, (ae_title, min(after, FARTHEST), limit))]
+def queued(connection: Connection, ae_title: str, after: int, limit: int, size: int) -> list[QueuedReport]:
+    found = []
+    with closing(connection.execute(_QUEUED, (ae_title, min(after, FARTHEST), limit))) as rows:
+        for row in rows:
+            found.append(QueuedReport(*row))
+            size -= len(row[2])
+            if size <= 0:
+                break
+    return found
 
 
-def news(connection: Connection, after: int, limit: int) -> list[QueuedReport]:
-    return [QueuedReport(*row) for row in connection.execute(_NEWS, (min(after, FARTHEST), limit))]
+def news(connection: Connection, after: int, limit: int, size: int) -> list[QueuedReport]:
+    found = []
+    texts: dict[int, bytes] = {}  # a report to a thousand subscribers is one text
+    with closing(connection.execute(_NEWS, (min(after, FARTHEST), limit))) as rows:
+        for number, ae_title, event in rows:
+            text = texts.get(event)
+            if text is None:
+                if size <= 0:
+                    break
+                text = texts[event] = connection.execute(_EVENT, (event,)).fetchone()[0]
+                size -= len(text)
+            found.append(QueuedReport(number, ae_title, text))
+    return found
 
 
 def newest(connection: Connection, table: str) -> int:
@@ -225,22 +253,16 @@ def acknowledge(connection: Connection, ae_title: str, number: int) -> None:
     connection.execute(_ACKNOWLEDGE, (ae_title, max(0, min(number, newest(connection, "reports")))))
 
 
-def trim(connection: Connection, *, length: int, not_before: float) -> int:
+def trim(connection: Connection, *, length: int, not_before: float, read_before: float) -> int:
     """Drop reports that were acknowledged; then those too old, or too many; return how many were lost."""
-    connection.execute(_TRIM_READ)
-    lost = 0
+    freed = {row[0] for row in connection.execute(_TRIM_READ, (read_before,))}
+    dropped: list[tuple[int, int]] = []
     old = connection.execute(_OLD, (not_before,)).fetchone()[0]
     if old is not None:
-        rows = connection.execute(
-            "SELECT ae_title, max(id) FROM reports WHERE event <= ? GROUP BY ae_title", (old,)
-        ).fetchall()
-        connection.executemany(_DROP, rows)
-        lost += connection.execute("DELETE FROM reports WHERE event <= ?", (old,)).rowcount
+        dropped += connection.execute(_TRIM_OLD, (old,)).fetchall()
     for ae_title, number in connection.execute(_LONG, (length,)).fetchall():
-        last = connection.execute(
-            "SELECT id FROM reports WHERE ae_title = ? ORDER BY id LIMIT 1 OFFSET ?", (ae_title, number - length - 1)
-        ).fetchone()[0]
-        connection.execute(_DROP, (ae_title, last))
-        lost += connection.execute("DELETE FROM reports WHERE ae_title = ? AND id <= ?", (ae_title, last)).rowcount
-    connection.execute(_FORGET_EVENTS, (newest(connection, "events"),))
-    return lost
+        dropped += connection.execute(_TRIM_LONG, (ae_title, number - length)).fetchall()
+    freed.update(event for event, _ in dropped)
+    connection.executemany(_FORGET_EVENT, [(event,) for event in freed])
+    connection.execute(_FORGET_SUBSCRIBERS)
+    return sum(unread for _, unread in dropped)

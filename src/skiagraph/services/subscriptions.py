@@ -9,6 +9,8 @@ Response  201 with the URL of the WebSocket in Content-Location (and in Location
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 from skiagraph.errors import BadRequest, ResourceNotFound
 from skiagraph.index.base import Books
 from skiagraph.services.archive import Archive
@@ -21,6 +23,7 @@ from skiagraph.wire.message import Request, Response
 from skiagraph.wire.query import parse_query
 from skiagraph.wire.transaction import Transaction
 
+_COUNTED = 10**6  # the conditions were counted when the filter was read
 _GLOBAL = (GLOBAL_SUBSCRIPTION, FILTERED_SUBSCRIPTION)
 
 
@@ -33,7 +36,7 @@ async def subscribe(archive: Archive, request: Request) -> Response:
         await archive.journal.write(lambda books: subscribe_globally(books, ae, uid, lock=lock, filter=filter))
     else:
         await archive.journal.write(lambda books: subscribe_to(books, uid, ae, lock=lock))
-    url = f"ws{request.base_url.removeprefix('http')}/ws/subscribers/{ae}".replace(" ", "%20")
+    url = f"ws{request.base_url.removeprefix('http')}/ws/subscribers/{quote(ae, safe='')}"
     return Response(201, [("location", url), ("content-location", url)])
 
 
@@ -47,10 +50,9 @@ def subscribe_to(books: Books, uid: str, ae: str, *, lock: bool) -> None:
 def subscribe_globally(books: Books, ae: str, uid: str, *, lock: bool, filter: str) -> None:
     """Subscribe an AE to all Workitems there are and to come; with a deletion lock it hears the state of each."""
     books.subscribe_globally(WORKITEM, ae, uid, deletion_lock=lock, filter=filter)
-    if not lock:
-        return
-    for record in books.each(WORKITEM):
-        if not filter or ae in books.subscribers(record):
+    if lock:
+        conditions = record_query.parse(filter, max_conditions=_COUNTED).conditions
+        for record in books.each(WORKITEM, conditions):
             books.report(event_report.state_report(record.uid, record.attributes), [ae])
 
 

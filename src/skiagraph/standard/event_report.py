@@ -90,20 +90,20 @@ def assigned(uid: str, attributes: Attributes) -> Iterator[bytes]:
             yield _report(uid, EventType.ASSIGNED, station | of_performer)
 
 
-def scp_status(uid: str, *, restarted: bool, warm: bool = True) -> bytes:
+def scp_status(uid: str, *, restarted: bool, subscriptions: bool = True, workitems: bool = True) -> bytes:
     """SCP Status Change: RESTARTED with what became of the lists, or GOING DOWN.
 
     Parameters
     ----------
     uid
         Well-known UID of the subscription.
-    warm
-        The list of subscriptions and the list of Workitems are those of before.
+    subscriptions, workitems
+        The list is that of before; else it is empty.
     """
     said: Attributes = {_SCP_STATUS: {"vr": "CS", "Value": ["RESTARTED" if restarted else "GOING DOWN"]}}
     if restarted:
-        start = {"vr": "CS", "Value": ["WARM START" if warm else "COLD START"]}
-        said |= {_SUBSCRIPTION_LIST_STATUS: start, _UPS_LIST_STATUS: start}
+        for tag, kept in ((_SUBSCRIPTION_LIST_STATUS, subscriptions), (_UPS_LIST_STATUS, workitems)):
+            said[tag] = {"vr": "CS", "Value": ["WARM START" if kept else "COLD START"]}
     return _report(uid, EventType.SCP_STATUS, said)
 
 
