@@ -270,6 +270,8 @@ async def represent(
             for other in following:
                 ahead(archive, instance, other, uid)
             converted = await frame(archive, instance, number, uid)
+            if length is not None:
+                check_alike(instance, first, converted)
             for piece in pieces(converted.data, span):
                 yield piece
 

@@ -187,6 +187,17 @@ def test_a_frame_that_is_damaged_ends_the_answer(given: Given) -> None:
     assert broken.error is not None
 
 
+def test_frames_of_several_kinds_are_no_values_together(given: Given) -> None:
+    """The second one has more bits than the data set says: 406 and not an answer of the wrong length."""
+    narrow, wide = image(allocated=8), image(allocated=16)
+    coded = [encode.encode(pixels(of), JPEG2000Lossless, of)[0] for of in (narrow, wide)]
+    (instance,) = given.store(compressed(coded, JPEG2000Lossless, **module(narrow)))
+    assert given.get(f"{instance.path}/frames/1", OCTETS).status == 200
+    answer = given.get(f"{instance.path}/frames/1,2", OCTETS)
+    assert answer.status == 406
+    assert "not encoded alike" in str(answer.error)
+
+
 @pytest.mark.parametrize(
     ("stored", "bare", "expected"),
     [
