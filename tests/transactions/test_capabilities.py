@@ -111,7 +111,7 @@ def test_other_answers(client: httpx.Client, path: str, headers: dict[str, str],
     [
         row
         for row in TRANSACTIONS
-        if row.section in ("10.6", "11.9") or row.template.endswith(("/rendered", "/thumbnail"))
+        if row.section in ("10.6", "11.9", "14.4") or row.template.endswith(("/rendered", "/thumbnail"))
     ],
     ids=lambda row: row.template,
 )
@@ -124,3 +124,15 @@ def test_the_parameters_that_are_named_are_known(client: httpx.Client, row: Any)
             continue
         response = client.get(path.replace("{frames}", "1").lstrip("/"), params={name: ""})
         assert "nknown" not in response.headers.get("warning", ""), name
+
+
+def test_worklists_of_modalities_are_described(client: httpx.Client) -> None:
+    """Chapters 14 and 15: required matching keys of Table K.6-1, and the parameter that makes a Create an Update."""
+    text = client.options("/", headers={"accept": "application/vnd.sun.wadl+xml"}).text
+    for name in (
+        "ScheduledProcedureStepSequence.ScheduledStationAETitle",
+        "00400100.00400002",
+        'path="modality-performed-procedure-steps"',
+        'name="update"',
+    ):
+        assert name in text

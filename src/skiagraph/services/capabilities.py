@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 import orjson
 
 from skiagraph.services.archive import Archive
-from skiagraph.standard import attributes, dictionary, workitem
+from skiagraph.standard import attributes, dictionary, modality_worklist, workitem
 from skiagraph.standard.media_types import JSON
 from skiagraph.values import Level
 from skiagraph.wire import charset, wadl
@@ -214,17 +214,30 @@ _OF_SECTION: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
 
 def parameters(row: Transaction) -> Iterator[Element]:
     """Yield the query parameters of a Transaction; keys of a search by keyword and by tag."""
-    if row.section in ("10.6", "11.9"):
-        yield from _keys(_paths_of_studies(row.template) if row.section == "10.6" else _paths_of_workitems())
+    if row.section in ("10.6", "11.9", "14.4"):
+        yield from _keys(_paths(row))
         yield from _parameters(_PAGING)
         yield element("param", [element("option", value="all")], name="includefield", style="query", repeating="true")
     elif row.template.endswith("/rendered"):
         yield from _parameters(_IMAGE)
     elif row.template.endswith("/thumbnail"):
         yield from _parameters([("viewport", ())])
+    elif row.section == "15":
+        yield from _parameters([("update" if row.method == "POST" else "includefield", ())])
     yield from _parameters(_OF_SECTION.get(row.section, ()))
     if row.media_types and row.method == "GET" and row.section != "9":
         yield from _parameters([("accept", ())])
+
+
+def _paths(row: Transaction) -> Iterator[tuple[str, ...]]:
+    """Match keys that a search has to support."""
+    match row.section:
+        case "10.6":
+            return _paths_of_studies(row.template)
+        case "11.9":
+            return _paths_of_workitems()
+        case _:
+            return (key.path for key in modality_worklist.TABLE if key.matched == "R" and _vr(key.path) != "SQ")
 
 
 def _parameters(named: Iterable[tuple[str, Sequence[str]]]) -> Iterator[Element]:
@@ -241,13 +254,17 @@ def _paths_of_studies(template: str) -> Iterator[tuple[str, ...]]:
 
 def _paths_of_workitems() -> Iterator[tuple[str, ...]]:
     for row in workitem.requirements():
-        if row.match in ("R", "U") and dictionary.vr_of(int(row.path[-1], 16)) != "SQ":
+        if row.match in ("R", "U") and _vr(row.path) != "SQ":
             yield row.path
 
 
 def _keys(paths: Iterable[tuple[str, ...]]) -> Iterator[Element]:
     for path in paths:
         keywords = [dictionary.keyword_of(int(tag, 16)) or tag for tag in path]
-        more = {"repeating": "true"} if dictionary.vr_of(int(path[-1], 16)) == "UI" else {}
+        more = {"repeating": "true"} if _vr(path) == "UI" else {}
         for name in (".".join(keywords), ".".join(path)):
             yield element("param", name=name, style="query", **more)
+
+
+def _vr(path: tuple[str, ...]) -> str | None:
+    return dictionary.vr_of(int(path[-1], 16))
