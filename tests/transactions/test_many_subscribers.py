@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import resource
-import selectors
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -13,10 +12,11 @@ from typing import Any
 
 import httpx
 import pytest
-from websockets.sync.client import connect
+from websockets.sync.client import ClientConnection, connect
 
 from conftest import Server
 from dicom_files import uid
+from memory import MIB, resident
 from workitems import attributes, change, workitem
 
 JSON = {"content-type": "application/dicom+json"}
@@ -41,10 +41,24 @@ def subscribe(client: httpx.Client, name: str, ae: str) -> None:
 
 
 @contextmanager
-def listening(server: Server, aes: list[str]) -> Iterator[list[Any]]:
+def listening(server: Server, aes: list[str], *, little: bool = False) -> Iterator[list[ClientConnection]]:
+    """Connections of subscribers; `little`: they take little of what nobody asks them for."""
     with ExitStack() as stack:
-        url = f"ws{server.url.removeprefix('http')}/ws/subscribers/"
-        yield [stack.enter_context(connect(url + ae, open_timeout=30, proxy=None)) for ae in aes]
+        opened = []
+        for ae in aes:
+            plain = socket.socket()
+            if little:
+                plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            plain.connect(("127.0.0.1", server.port))
+            url = f"ws{server.url.removeprefix('http')}/ws/subscribers/{ae}"
+            opened.append(stack.enter_context(connect(url, sock=plain, open_timeout=30, max_queue=1, proxy=None)))
+        yield opened
+
+
+def numbers(socket: ClientConnection, count: int) -> list[int]:
+    """The progress that so many reports tell of."""
+    reports = [json.loads(socket.recv(30)) for _ in range(count)]
+    return [one["00741002"]["Value"][0]["00741004"]["Value"][0] for one in reports if "00741002" in one]
 
 
 @contextmanager
@@ -70,3 +84,31 @@ def test_more_connections_than_files_that_the_shell_allows(serving: Callable[...
             one.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
             sockets.append(one)
         assert all(one.recv(12) == b"HTTP/1.1 200" for one in sockets)
+
+
+def update(client: httpx.Client, name: str, progress: int, description: str) -> None:
+    told = {"ProcedureStepProgress": progress, "ProcedureStepProgressDescription": description}
+    body = [attributes(ProcedureStepProgressInformationSequence=told)]
+    response = client.post(f"workitems/{name}?transaction-uid={LOCK}", json=body, headers=JSON)
+    assert response.status_code == 200, response.text
+
+
+def test_who_does_not_read_delays_nobody_costs_little_and_misses_nothing(
+    serving: Callable[..., Any], tmp_path: Path
+) -> None:
+    rounds, text = 300, "x" * 60_000  # 18 MB for each: more than sockets hold
+    slow = [f"SLOW{number}" for number in range(8)]
+    with serving(tmp_path / "data", "--workers", "1") as server, server.client() as client:
+        name = create(client)
+        claim(client, name)
+        for ae in ("QUICK", *slow):
+            subscribe(client, name, ae)
+        with listening(server, ["QUICK"]) as (quick,), listening(server, slow, little=True) as others:
+            before = resident(server)
+            quick.recv(30)
+            for number in range(rounds):
+                update(client, name, number, text)
+                assert numbers(quick, 1) == [number]
+            assert resident(server) - before < 40 * MIB
+            for one in others[:2]:
+                assert numbers(one, rounds + 1) == [*range(rounds)]

@@ -377,9 +377,9 @@ class RecordIndex(Protocol):
         ...
 
     async def queued(self, ae_title: str, after: int, limit: int, size: int = REPORT_BYTES) -> list[QueuedReport]:
-        """Reports of one subscriber behind a number, in order: so many at most, and none more once they have `size` bytes.
+        """Reports of one subscriber behind a number, in order: so many at most, and none further after `size` bytes.
 
-        None at all only where none waits.
+        One at least, where there is one.
         """
         ...
 

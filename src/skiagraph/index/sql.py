@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from skiagraph.index import add, changes, delete, read, records, rows, subscriptions
 from skiagraph.index.base import (
+    REPORT_BYTES,
     Added,
     Books,
     FeedEntry,
@@ -176,11 +177,11 @@ class SqlIndex:
     async def acknowledged(self, ae_title: str) -> int:
         return self._here(subscriptions.acknowledged, ae_title)
 
-    async def queued(self, ae_title: str, after: int, limit: int) -> list[QueuedReport]:
-        return self._here(subscriptions.queued, ae_title, after, limit)
+    async def queued(self, ae_title: str, after: int, limit: int, size: int = REPORT_BYTES) -> list[QueuedReport]:
+        return self._here(subscriptions.queued, ae_title, after, limit, size)
 
-    async def news(self, after: int, limit: int) -> list[QueuedReport]:
-        return await self._there(subscriptions.news, after, limit)
+    async def news(self, after: int, limit: int, size: int = REPORT_BYTES) -> list[QueuedReport]:
+        return await self._there(subscriptions.news, after, limit, size)
 
     async def newest_report(self) -> int:
         return self._here(subscriptions.newest, "reports")

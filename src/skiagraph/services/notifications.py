@@ -30,8 +30,11 @@ log = structlog.get_logger("notifications")
 _SHARE = 256
 """Reports that wait for one connection in memory; beyond, it reads the queue in the index."""
 
+_PAGE = 64 * 1024
+"""Bytes of reports that one connection reads of its queue in one go."""
+
 _AT_ONCE = 1000
-"""Reports that are read in one go."""
+"""Reports that are read for all connections in one go."""
 
 _NOTED_AFTER = 0.2
 """Seconds that acknowledgements are gathered for one transaction."""
@@ -72,6 +75,7 @@ class Connection:
                 self._waiting.append(report)
             else:
                 self._behind = True
+                self._waiting.clear()  # all of it is in the queue, too
         self._wake.set()
 
     def offer_again(self) -> None:
@@ -115,7 +119,7 @@ class Connection:
         while self._behind and self._farewell is None:
             self._behind = False
             self._waiting.clear()
-            while queued := await self._notifier.index.queued(self.ae_title, self._last, _SHARE):
+            while queued := await self._notifier.index.queued(self.ae_title, self._last, _SHARE, _PAGE):
                 for report in queued:
                     yield report
         while self._waiting and self._farewell is None:
@@ -187,14 +191,12 @@ class Notifier:
                 news.clear()
 
     async def _deal_news(self, after: int) -> int:
-        while True:
-            reports = await self.index.news(after, _AT_ONCE)
+        while reports := await self.index.news(after, _AT_ONCE):
             for report in reports:
                 for connection in self._connections.get(report.ae_title, ()):
                     connection.offer(report)
                 after = report.number
-            if len(reports) < _AT_ONCE:
-                return after
+        return after
 
     def _all(self) -> list[Connection]:
         return [connection for some in self._connections.values() for connection in some]

@@ -408,6 +408,20 @@ class RecordIndexSuite:
             (last,) = run(index.queued("ONE", 0, 10))
             assert last.number > numbers[-1]
 
+    def test_reports_are_read_as_far_as_the_bytes_reach(self) -> None:
+        """What is read in one go has a bound, and never less than one report."""
+        with self.opened() as index:
+            for length in (100, 10, 10, 10):
+                write(index, lambda b, text=b"x" * length: b.report(text, ["ONE", "TWO"]))  # type: ignore[misc]
+            (first, *_) = news = run(index.news(0, 10))
+            assert len(news) == 8
+            assert run(index.queued("ONE", 0, 10, 1)) == run(index.queued("ONE", 0, 10, 100)) == [first]
+            assert run(index.queued("ONE", 0, 10, 101)) == [first, news[2]]
+            assert run(index.queued("ONE", first.number, 10, 20)) == [news[2], news[4]]
+            assert run(index.news(0, 10, 1)) == run(index.news(0, 10, 100)) == news[:2], "the bytes of an event once"
+            assert run(index.news(0, 10, 101)) == news[:4]
+            assert run(index.news(0, 1, 101)) == news[:1]
+
     def test_acknowledged(self) -> None:
         """No more can be acknowledged than there is."""
         with self.opened() as index:

@@ -48,7 +48,7 @@ class Index:
         await self._asked()
         return self.done.get(ae_title, 0)
 
-    async def queued(self, ae_title: str, after: int, limit: int) -> list[QueuedReport]:
+    async def queued(self, ae_title: str, after: int, limit: int, size: int) -> list[QueuedReport]:
         await self._asked()
         return [one for one in self.all if one.ae_title == ae_title and one.number > after][:limit]
 
