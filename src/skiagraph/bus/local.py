@@ -46,11 +46,9 @@ class LocalBus:
         self._stopping = False
 
     def publish(self, topic: Topic) -> None:
-        self._wake(topic)
-        if self._folder is None:
-            return
         self._open()
-        if self._socket is not None:
+        self._wake(topic)
+        if self._folder is not None and self._socket is not None:
             _call_others(self._folder, topic, self._socket, self._path)
 
     @contextlib.contextmanager

@@ -14,7 +14,7 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import aclosing
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import urlsplit
 
 import orjson
 
@@ -39,17 +39,22 @@ _LONGEST_FRAME = 4096
 _GOING_AWAY, _TOO_BIG = 1001, 1009
 
 
+class _Gone(Exception):
+    """The client can not be reached any more."""
+
+
 async def serve(
     archive: Archive, scope: MutableMapping[str, Any], receive: Receive, send: Send, *, base: str, base_url: str
 ) -> None:
     """Serve one connection until either side ends it."""
+    send = _reaching(send)
     await receive()  # websocket.connect
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
     name = "Open Notification Connection"
     try:
         path = scope["path"][len(base) :] if scope["path"].startswith(base + "/") else ""
         query = scope.get("query_string", b"").decode("latin-1")
-        _check_origin(archive, headers.get("origin"))
+        _check_origin(archive, headers.get("origin"), base_url)
         if path.rstrip("/") in _CHANGES:
             name = "Follow Changes"
             after = feed.whole_number(query, "after", -1)
@@ -64,23 +69,39 @@ async def serve(
         with archive.notifier.connection(ae, explicit=explicit) as connection, observe.connected():
             await _run(connection.frames(heartbeat), receive, send, lambda text: _heard(connection, text))
     except ArchiveError as error:
-        await _refuse(scope, send, error)
+        with contextlib.suppress(_Gone):
+            await _refuse(scope, send, error)
+    except _Gone:
+        pass
     except Exception as error:
         observe.access.error("failed", transaction=name, exc_info=error)
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(_Gone):
             await send({"type": "websocket.close", "code": 1011})
+
+
+def _reaching(send: Send) -> Send:
+    """Return a `send` that raises _Gone, whatever the server under it raises for a client that has left."""
+
+    async def reach(message: MutableMapping[str, Any]) -> None:
+        try:
+            await send(message)
+        except Exception as error:
+            raise _Gone from error
+
+    return reach
 
 
 def _subscriber(path: str) -> str:
     for start in _SUBSCRIBERS:
         rest = path.removeprefix(start)
         if rest != path and rest.strip("/") and "/" not in rest.strip("/"):
-            return unquote(rest.strip("/"))
+            return rest.strip("/")
     raise ResourceNotFound("This server has no such WebSocket.")
 
 
-def _check_origin(archive: Archive, origin: str | None) -> None:
-    allowed = archive.settings.cors_origins
+def _check_origin(archive: Archive, origin: str | None, base_url: str) -> None:
+    own = urlsplit(base_url)
+    allowed = (*archive.settings.cors_origins, f"{own.scheme}://{own.netloc}")
     if origin is not None and "*" not in allowed and origin not in allowed:
         raise Forbidden("Pages of this origin may not connect (cors_origins).")
 
@@ -111,10 +132,10 @@ def _unheard(_: str) -> None:
 
 
 async def _changes(archive: Archive, after: int, base_url: str) -> AsyncIterator[bytes]:
-    with archive.bus.listen(Topic.CHANGES) as news:
-        while True:
+    with archive.bus.listen(Topic.CHANGES) as news, feed.until_stop(archive, news) as stopping:
+        while not stopping.is_set():
             news.clear()
-            while entries := await archive.index.feed(after, feed.MOST):
+            while not stopping.is_set() and (entries := await archive.index.feed(after, feed.MOST)):
                 for entry in entries:
                     yield orjson.dumps(feed.described(entry, base_url))
                     after = entry.number

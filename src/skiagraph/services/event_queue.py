@@ -8,14 +8,15 @@ Response  200 with JSON: the reports, each with its number, and in ``Link: rel="
 
 from __future__ import annotations
 
-import asyncio
+import functools
 from collections.abc import Sequence
+from urllib.parse import quote
 
 from skiagraph.bus.base import Topic
 from skiagraph.errors import BadRequest, UpgradeRequired
 from skiagraph.index.base import QueuedReport
 from skiagraph.services.archive import Archive
-from skiagraph.services.feed import LONGEST_WAIT, MOST, whole_number
+from skiagraph.services.feed import LONGEST_WAIT, MOST, held_back, whole_number
 from skiagraph.services.workitem_state import ae_title
 from skiagraph.standard import event_report
 from skiagraph.standard.media_types import JSON
@@ -30,26 +31,16 @@ async def events(archive: Archive, request: Request) -> Response:
     limit = whole_number(request.query, "limit", MOST, at_most=MOST)
     wait = whole_number(request.query, "wait", 0, at_most=LONGEST_WAIT)
     after = given if given >= 0 else await archive.index.acknowledged(ae)
-    with archive.bus.listen(Topic.REPORTS) as news:
-        reports = await archive.index.queued(ae, after, limit)
-        if not reports and wait:
-            try:
-                async with asyncio.timeout(wait):
-                    while not reports:
-                        await news.wait()
-                        news.clear()
-                        reports = await archive.index.queued(ae, after, limit)
-            except TimeoutError:
-                pass
+    look = functools.partial(archive.index.queued, ae, after, limit)
+    reports = await held_back(archive, request, Topic.REPORTS, wait, look)
     body = b"[%b]" % b",".join(_described(reports))
     last = reports[-1].number if reports else after
-    path = request.path.replace(" ", "%20")
     return Response(
         200,
         [
             ("content-type", JSON),
             ("cache-control", "private, no-store"),
-            ("link", f'<{request.base_url}{path}?after={last}>; rel="next"'),
+            ("link", f'<{request.base_url}/subscribers/{quote(ae, safe="")}/events?after={last}>; rel="next"'),
         ],
         body,
         len(body),

@@ -9,7 +9,11 @@ Response  200 with JSON: the entries, and in ``Link: rel="next"`` where to go on
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime
+import functools
+from collections.abc import Awaitable, Callable, Iterator
+from typing import TypeVar
 
 import orjson
 
@@ -22,6 +26,8 @@ from skiagraph.wire.message import Request, Response
 from skiagraph.wire.query import parse_query
 from skiagraph.wire.transaction import Transaction
 
+T = TypeVar("T")
+
 MOST = 1000
 """Entries in one answer."""
 LONGEST_WAIT = 60
@@ -33,17 +39,9 @@ async def changes(archive: Archive, request: Request) -> Response:
     after = whole_number(request.query, "after", 0)
     limit = whole_number(request.query, "limit", MOST, at_most=MOST)
     wait = whole_number(request.query, "wait", 0, at_most=LONGEST_WAIT)
-    with archive.bus.listen(Topic.CHANGES) as news:
-        entries = await archive.index.feed(after, limit)
-        if not entries and wait:
-            try:
-                async with asyncio.timeout(wait):
-                    while not entries:
-                        await news.wait()
-                        news.clear()
-                        entries = await archive.index.feed(after, limit)
-            except TimeoutError:
-                pass
+    entries = await held_back(
+        archive, request, Topic.CHANGES, wait, functools.partial(archive.index.feed, after, limit)
+    )
     body = orjson.dumps([described(entry, request.base_url) for entry in entries])
     last = entries[-1].number if entries else after
     return Response(
@@ -56,6 +54,48 @@ async def changes(archive: Archive, request: Request) -> Response:
         body,
         len(body),
     )
+
+
+async def held_back(
+    archive: Archive, request: Request, topic: Topic, wait: int, look: Callable[[], Awaitable[list[T]]]
+) -> list[T]:
+    """Return what a look finds; while that is nothing, look again when there is news, for `wait` seconds at most.
+
+    It ends early when the client has gone, or the server is about to stop.
+    """
+    with archive.bus.listen(topic) as news:
+        found = await look()
+        if found or not wait:
+            return found
+        with until_stop(archive, news) as stopping:
+            departed = asyncio.ensure_future(request.departed()) if request.departed else None
+            if departed is not None:
+                departed.add_done_callback(lambda _: news.set())
+            try:
+                async with asyncio.timeout(wait):
+                    while not (found or stopping.is_set() or (departed is not None and departed.done())):
+                        await news.wait()
+                        news.clear()
+                        found = await look()
+            except TimeoutError:
+                pass
+            finally:
+                if departed is not None:
+                    departed.cancel()
+                    await asyncio.gather(departed, return_exceptions=True)
+    return found
+
+
+@contextlib.contextmanager
+def until_stop(archive: Archive, news: asyncio.Event) -> Iterator[asyncio.Event]:
+    """Lend the event that tells of the server's stop; whoever waits for `news` is woken by it, too."""
+    with archive.bus.listen(Topic.STOPPING) as stopping:
+        waiting = asyncio.ensure_future(stopping.wait())
+        waiting.add_done_callback(lambda _: news.set())
+        try:
+            yield stopping
+        finally:
+            waiting.cancel()
 
 
 def described(entry: FeedEntry, base_url: str) -> dict[str, object]:
