@@ -21,7 +21,7 @@ from workitems import attributes, change, workitem
 
 JSON = {"content-type": "application/dicom+json"}
 LOCK = "1.2.3.4.5.6.7.8"
-GLOBAL = "1.2.840.10008.5.1.4.34.5"
+WAYS: dict[str, Any] = {"open_timeout": 30, "close_timeout": 0.1, "max_queue": 1, "proxy": None}
 
 
 def create(client: httpx.Client) -> str:
@@ -51,7 +51,7 @@ def listening(server: Server, aes: list[str], *, little: bool = False) -> Iterat
                 plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             plain.connect(("127.0.0.1", server.port))
             url = f"ws{server.url.removeprefix('http')}/ws/subscribers/{ae}"
-            opened.append(stack.enter_context(connect(url, sock=plain, open_timeout=30, max_queue=1, proxy=None)))
+            opened.append(stack.enter_context(connect(url, sock=plain, **WAYS)))
         yield opened
 
 
