@@ -93,19 +93,20 @@ async def update(archive: Archive, request: Request) -> Response:
     given = transaction_uid(request, data_set)
     uid, strict = request.parameters["workitem"], archive.settings.strict_workitems
 
-    def work(books: Books) -> None:
+    def work(books: Books) -> bool:
         record = existing(books, uid)
         event = procedure_step.update_event(record.private.get(LOCK), given)
         outcome = procedure_step.follow(event, state_of(record))
         if outcome is not Outcome.DONE:
             raise _no_update(outcome, event)
-        attributes = workitem.updated(record.attributes, data_set, now=now(), strict=strict)
+        attributes, modified = workitem.updated(record.attributes, data_set, now=now(), strict=strict)
         due_at = _expires(attributes) if state_of(record) is State.SCHEDULED else record.due_at
         changed = books.put(replace(record, attributes=attributes, due_at=due_at))
         tell(books, changed, event_report.reports(uid, record.attributes, attributes))
+        return modified
 
-    await archive.journal.write(work)
-    return Response(200)
+    modified = await archive.journal.write(work)
+    return warned(request, Response(200), "The Workitem was updated with modifications." if modified else None)
 
 
 def _no_update(outcome: Outcome, event: Event) -> ArchiveError:

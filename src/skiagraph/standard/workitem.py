@@ -177,10 +177,10 @@ def created(payload: Attributes, uid: str, *, now: str, label: str, strict: bool
     """
     payload = _without_command(payload)
     faults = list(_faults(payload))
-    modified = False
+    modified = has_value(payload.get(MODIFIED)) or value(payload, SOP_CLASS_UID) not in (None, SOP_CLASS)
     attributes: Attributes = dict(payload)
     for tag, row in _top().items():
-        scu = row.create.partition("/")[0]
+        scu, _, scp = row.create.partition("/")
         empty = not has_value(payload.get(tag))
         if tag in _SERVERS_OWN:
             continue
@@ -194,6 +194,8 @@ def created(payload: Attributes, uid: str, *, now: str, label: str, strict: bool
                 faults.append(f"{_name(tag)} is missing (it may be empty).")
             attributes[tag] = {"vr": _vr(tag)}
             modified = True
+        elif scp == "2" and scu.endswith("C") and tag not in payload:
+            attributes[tag] = {"vr": _vr(tag)}  # its condition is the client's to judge
     state = value(payload, STATE)
     if state is not None and state in _VALUES[STATE] and state != State.SCHEDULED:
         faults.append(f"{_name(STATE)} shall be SCHEDULED in a new Workitem.")
@@ -213,8 +215,10 @@ def created(payload: Attributes, uid: str, *, now: str, label: str, strict: bool
     return _sorted(attributes), modified
 
 
-def updated(stored: Attributes, payload: Attributes, *, now: str, strict: bool) -> Attributes:
-    """Return the Workitem that an Update request makes of the stored one (CC.2.6). Sequences are replaced whole.
+def updated(stored: Attributes, payload: Attributes, *, now: str, strict: bool) -> tuple[Attributes, bool]:
+    """Return the Workitem that an Update request makes of the stored one, and whether the server had to modify it.
+
+    Sequences are replaced whole (CC.2.6).
 
     Raises
     ------
@@ -244,7 +248,7 @@ def updated(stored: Attributes, payload: Attributes, *, now: str, strict: bool) 
     if faults:
         raise BadRequest("The Workitem can not be updated.", details=tuple(faults))
     attributes[MODIFIED] = {"vr": "DT", "Value": [now]}
-    return _sorted(attributes)
+    return _sorted(attributes), has_value(payload.get(MODIFIED))
 
 
 def in_state(stored: Attributes, state: State, *, now: str) -> Attributes:
@@ -254,16 +258,20 @@ def in_state(stored: Attributes, state: State, *, now: str) -> Attributes:
     """
     attributes = dict(stored)
     attributes[STATE] = {"vr": "CS", "Value": [str(state)]}
-    attributes[MODIFIED] = {"vr": "DT", "Value": [now]}
     if state is State.CANCELED:
-        progress = dict(item(stored, PROGRESS_INFORMATION))
-        if not has_value(progress.get(CANCELLATION_DATE_TIME)):
-            progress[CANCELLATION_DATE_TIME] = {"vr": "DT", "Value": [now]}
-        if not has_value(progress.get(DISCONTINUATION_CODE)):
-            progress[DISCONTINUATION_CODE] = {"vr": "SQ", "Value": [UNSPECIFIED_REASON]}
-        rest = (stored.get(PROGRESS_INFORMATION, {}).get("Value") or [{}])[1:]
-        attributes[PROGRESS_INFORMATION] = {"vr": "SQ", "Value": [_sorted(progress), *rest]}
+        given = [one for one in (stored.get(PROGRESS_INFORMATION) or {}).get("Value") or () if isinstance(one, dict)]
+        attributes[PROGRESS_INFORMATION] = {"vr": "SQ", "Value": [_canceled(one, now) for one in given or [{}]]}
     return _sorted(attributes)
+
+
+def _canceled(progress: Attributes, now: str) -> Attributes:
+    """Return an Item of Procedure Step Progress Information Sequence with what CANCELED needs."""
+    progress = dict(progress)
+    if not has_value(progress.get(CANCELLATION_DATE_TIME)):
+        progress[CANCELLATION_DATE_TIME] = {"vr": "DT", "Value": [now]}
+    if not has_value(progress.get(DISCONTINUATION_CODE)):
+        progress[DISCONTINUATION_CODE] = {"vr": "SQ", "Value": [UNSPECIFIED_REASON]}
+    return _sorted(progress)
 
 
 def check_final(attributes: Attributes, state: State) -> None:
@@ -356,6 +364,12 @@ def uid_in(payload: Attributes) -> str | None:
 
 def _faults(payload: Attributes) -> Iterator[str]:
     """Yield what no Workitem may hold: values outside their enumerations, broken date-times, another SOP Class."""
+    for tag in _top().keys() & payload.keys():
+        if payload[tag].get("vr") not in (dictionary.vr_of(int(tag, 16)) or "").split(" or "):
+            yield f"{_name(tag)} has a value that is not one of VR {_vr(tag)}."
+    for tag in (*_VALUES, START, EXPECTED_COMPLETION, EXPIRATION, SOP_CLASS_UID, SOP_INSTANCE_UID, TRANSACTION_UID):
+        if len(payload.get(tag, {}).get("Value") or ()) > 1:
+            yield f"{_name(tag)} has several values; it takes one."
     for tag, allowed in _VALUES.items():
         given = value(payload, tag)
         if given is not None and given not in allowed:
