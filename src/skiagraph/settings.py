@@ -222,7 +222,10 @@ class Settings(BaseSettings):
         None, ge=1, description="Largest payload of a request, bytes. Default: no limit. Over it: 413."
     )
     stalled_seconds: int = Field(
-        120, ge=1, description="Seconds without a byte after which an unfinished request is given up with 408."
+        120,
+        ge=1,
+        description="Seconds without a byte after which an unfinished request is given up with 408, and a WebSocket"
+        " whose client does not read is closed.",
     )
     max_header_bytes: int = Field(
         256 * MIB,

@@ -109,6 +109,6 @@ def test_who_does_not_read_delays_nobody_costs_little_and_misses_nothing(
             for number in range(rounds):
                 update(client, name, number, text)
                 assert numbers(quick, 1) == [number]
-            assert resident(server) - before < 40 * MIB
+            assert resident(server) - before < 64 * MIB
             for one in others[:2]:
                 assert numbers(one, rounds + 1) == [*range(rounds)]

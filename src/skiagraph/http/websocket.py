@@ -36,7 +36,8 @@ _CHANGES = ("/ws/changes", "/changes")
 _LONGEST_HEARTBEAT = 3600
 _LONGEST_FRAME = 4096
 """Bytes of a frame that a subscriber sends; there is not much to say."""
-_GOING_AWAY, _TOO_BIG = 1001, 1009
+_GOING_AWAY, _TOO_SLOW, _TOO_BIG = 1001, 1008, 1009
+_GOOD_BYE = 1.0  # seconds
 
 
 class _Gone(Exception):
@@ -47,7 +48,7 @@ async def serve(
     archive: Archive, scope: MutableMapping[str, Any], receive: Receive, send: Send, *, base: str, base_url: str
 ) -> None:
     """Serve one connection until either side ends it."""
-    send = _reaching(send)
+    send = _reaching(send, archive.settings.stalled_seconds)
     await receive()  # websocket.connect
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
     name = "Open Notification Connection"
@@ -79,12 +80,21 @@ async def serve(
             await send({"type": "websocket.close", "code": 1011})
 
 
-def _reaching(send: Send) -> Send:
-    """Return a `send` that raises _Gone, whatever the server under it raises for a client that has left."""
+def _reaching(send: Send, patience: float) -> Send:
+    """Return a `send` that raises _Gone, whatever the server under it raises for a client that has left.
+
+    A client that takes nothing for `patience` seconds counts as such: what waits for it waits in its queue.
+    """
 
     async def reach(message: MutableMapping[str, Any]) -> None:
         try:
-            await send(message)
+            async with asyncio.timeout(patience):
+                await send(message)
+        except TimeoutError as error:
+            with contextlib.suppress(Exception):  # granian drops the connection where it can not say good-bye
+                async with asyncio.timeout(_GOOD_BYE):
+                    await send({"type": "websocket.close", "code": _TOO_SLOW})
+            raise _Gone from error
         except Exception as error:
             raise _Gone from error
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator, MutableMapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -315,6 +316,34 @@ def test_a_connection_that_breaks_is_no_failure_of_the_server(given: Given, path
     with capture_logs() as logs:
         asyncio.run(run())
     assert [log for log in logs if log["log_level"] == "error"] == []
+
+
+def test_who_takes_nothing_is_given_up_and_gets_all_later(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = replace(given.archive, settings=given.archive.settings.model_copy(update={"stalled_seconds": 0.05}))
+    monkeypatch.setattr(websocket, "_GOOD_BYE", 0.05)
+
+    async def test() -> None:
+        await write_report(given, "SLOW", "SLOW")
+        never = asyncio.Event()
+        tried = []
+
+        async def send(message: Message) -> None:
+            tried.append(message["type"])
+            if message["type"] != "websocket.accept":
+                await never.wait()
+
+        client = Client()
+        client.incoming.put_nowait({"type": "websocket.connect"})
+        scope = {"path": BASE + "/ws/subscribers/SLOW", "headers": [], "extensions": {}}
+        with capture_logs() as logs:
+            async with asyncio.timeout(30):
+                await websocket.serve(archive, scope, client.incoming.get, send, base=BASE, base_url=BASE_URL)
+        assert (tried, logs) == (["websocket.accept", "websocket.send", "websocket.close"], [])
+        async with connecting(given, "/ws/subscribers/SLOW") as again:
+            assert (await again.hear())["type"] == "websocket.accept"
+            assert [(await again.report())["00000110"]["Value"] for _ in range(2)] == [[1], [2]]
+
+    asyncio.run(test())
 
 
 def test_a_failure_of_the_server_is_logged_without_words_of_the_report(
