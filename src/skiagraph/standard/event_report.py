@@ -32,6 +32,10 @@ from skiagraph.values import Attributes
 MOST_MESSAGES = 0xFFFF
 """Message ID is an unsigned 16-bit number; after this one it starts again at 1."""
 
+MOST_BYTES = 64 * 1024
+"""Of a report without its Message ID: it may go to a thousand subscribers at once."""
+_LONGEST = MOST_BYTES // 8
+
 _CLASS = b'{"00000002":{"vr":"UI","Value":["' + SOP_CLASS.encode() + b'"]},'
 _PERFORMER_CODE, _PERFORMER_ORGANIZATION = "00404009", "00404036"
 _REQUESTING_AE = "00741236"
@@ -131,9 +135,14 @@ def _progress(attributes: Attributes) -> tuple[object, ...]:
 
 
 def _report(uid: str, event_type: EventType, attributes: Attributes) -> bytes:
+    """Return a report; of one that would be too long the long attributes are left out: the Workitem has them."""
     members = {
         "00001000": {"vr": "UI", "Value": [uid]},
         "00001002": {"vr": "US", "Value": [int(event_type)]},
         **attributes,
     }
-    return _CLASS + orjson.dumps(members, option=orjson.OPT_SORT_KEYS)[1:]
+    text = orjson.dumps(members, option=orjson.OPT_SORT_KEYS)
+    if len(text) > MOST_BYTES - len(_CLASS):
+        few = {tag: element for tag, element in members.items() if len(orjson.dumps(element)) < _LONGEST}
+        text = orjson.dumps(few, option=orjson.OPT_SORT_KEYS)
+    return _CLASS + text[1:]
