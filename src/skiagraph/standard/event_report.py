@@ -83,15 +83,18 @@ def progress_report(uid: str, attributes: Attributes) -> bytes:
 
 
 def assigned(uid: str, attributes: Attributes) -> Iterator[bytes]:
-    """UPS Assigned: one report for each human performer, whose attributes stand at the top level; none without any."""
+    """UPS Assigned: one report for each human performer, whose attributes stand at the top level.
+
+    Where none is named there is one report all the same: of the station, or that the step is assigned to nobody.
+    """
     station = {STATION_NAME: attributes[STATION_NAME]} if has_value(attributes.get(STATION_NAME)) else {}
-    performers = [one for one in attributes.get(HUMAN_PERFORMERS, {}).get("Value") or () if isinstance(one, dict)]
-    for performer in performers or ([{}] if station else []):
-        of_performer = {
-            tag: performer[tag] for tag in (_PERFORMER_CODE, _PERFORMER_ORGANIZATION) if has_value(performer.get(tag))
-        }
-        if station or of_performer:
-            yield _report(uid, EventType.ASSIGNED, station | of_performer)
+    performers = [
+        {tag: one[tag] for tag in (_PERFORMER_CODE, _PERFORMER_ORGANIZATION) if has_value(one.get(tag))}
+        for one in attributes.get(HUMAN_PERFORMERS, {}).get("Value") or ()
+        if isinstance(one, dict)
+    ]
+    for performer in [one for one in performers if one] or [{}]:
+        yield _report(uid, EventType.ASSIGNED, station | performer)
 
 
 def scp_status(uid: str, *, restarted: bool, subscriptions: bool = True, workitems: bool = True) -> bytes:
@@ -118,7 +121,7 @@ def reports(uid: str, before: Attributes | None, after: Attributes) -> list[byte
         found.append(state_report(uid, after))
     if before is not None and _progress(before) != _progress(after):
         found.append(progress_report(uid, after))
-    if before is None or _differ(before, after, STATION_NAME) or _differ(before, after, HUMAN_PERFORMERS):
+    if any(_differ(before or {}, after, tag) for tag in (STATION_NAME, HUMAN_PERFORMERS)):
         found += assigned(uid, after)
     return found
 
