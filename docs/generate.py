@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -225,11 +225,15 @@ def cli() -> str:
 
     group: Any = get_command(app)
     out = []
-    for name, command in group.commands.items():
+    for name, command in _commands(group):
+        if hasattr(command, "commands"):
+            out.append(f"## skiagraph {name}\n\n{_paragraphs(command.help)}\n\n")
+            continue
         arguments = [one for one in command.params if one.param_type_name == "argument"]
         options = [one for one in command.params if one.param_type_name == "option" and one.name != "help"]
         usage = " ".join(["skiagraph", name, "[OPTIONS]", *(one.metavar or one.name.upper() for one in arguments)])
-        out.append(f"## skiagraph {name}\n\n{_paragraphs(command.help)}\n\n```text\n{usage}\n```\n\n")
+        heading = "###" if " " in name else "##"
+        out.append(f"{heading} skiagraph {name}\n\n{_paragraphs(command.help)}\n\n```text\n{usage}\n```\n\n")
         if arguments:
             out.append(
                 table(("argument", "meaning"), ((f"`{one.metavar}`", one.help or "") for one in arguments)) + "\n"
@@ -237,6 +241,14 @@ def cli() -> str:
         rows = ((", ".join(f"`{flag}`" for flag in one.opts), _option_help(one)) for one in options)
         out.append(table(("option", "meaning"), rows) + "\n")
     return "".join(out)
+
+
+def _commands(group: Any, above: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield all commands by their whole names, each group before those in it."""
+    for name, command in group.commands.items():
+        yield above + name, command
+        if hasattr(command, "commands"):
+            yield from _commands(command, f"{above}{name} ")
 
 
 def _paragraphs(text: str) -> str:

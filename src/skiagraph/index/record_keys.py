@@ -15,6 +15,7 @@ from skiagraph.standard.matching import (
     AnyOf,
     Condition,
     DateTimeRange,
+    Empty,
     InSequence,
     Multiple,
     Path,
@@ -77,6 +78,8 @@ class Plan:
     """First position behind."""
     exact: bool = True
     """Off: the predicate has the last word."""
+    tags: frozenset[bytes] = frozenset()
+    """Members of the JSON text of every data set that matches: ``"00741000":``."""
     oddities: set[str] = field(default_factory=set)
     """Data sets with one of these may be found though the predicate does not hold of them."""
 
@@ -87,7 +90,7 @@ class Plan:
 
 def plan(conditions: Sequence[Condition], kind: Kind) -> Plan:
     """Return how to look for what conditions hold of."""
-    found = Plan()
+    found = Plan(tags=frozenset(f'"{tag}":'.encode() for tag in _needed(conditions)))
     for condition in _flat(conditions, (), kind, found):
         if isinstance(condition, AtHand):
             found.at_hand.append(condition)
@@ -108,6 +111,24 @@ def plan(conditions: Sequence[Condition], kind: Kind) -> Plan:
             case None:
                 found.exact = False
     return found
+
+
+def _needed(conditions: Sequence[Condition]) -> Iterator[str]:
+    """Yield tags that a data set has if all conditions hold."""
+    for condition in conditions:
+        match condition:
+            case InSequence(path, inner):
+                yield from path
+                yield from _needed(inner)
+            case DateTimeRange(date_path):
+                yield from date_path
+            case AnyOf(inner):
+                if inner:  # they have one path
+                    yield from _needed(inner[:1])
+            case Private() | Empty():
+                pass
+            case _:
+                yield from condition.path
 
 
 def _flat(conditions: Sequence[Condition], above: Path, kind: Kind, found: Plan) -> Iterator[Condition | AtHand]:

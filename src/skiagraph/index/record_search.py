@@ -9,7 +9,7 @@ else; only conditions that no key answers need the records themselves.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby, islice
 from typing import Any, TypeAlias
 
@@ -18,7 +18,7 @@ import orjson
 from skiagraph.index.base import Record, RecordSearch
 from skiagraph.index.entities import Connection
 from skiagraph.index.record_keys import FAR, FIRST, SPAN_ODDITY, AtHand, Sieve, plan
-from skiagraph.index.records import COLUMNS, record_of
+from skiagraph.index.records import COLUMNS, inflated, record_of
 from skiagraph.standard import matching
 from skiagraph.standard.date_time import DAY
 from skiagraph.standard.kind import LONGEST, NOWHERE, day_of, many_values, paired
@@ -103,9 +103,7 @@ class RecordSearching:
             return self._load(connection, places)
         found: list[Record] = []
         while not found and not self.ended:
-            for record in self._load(connection, self._next(connection, CHUNK)):
-                if not matching.matches(self._conditions, record.attributes):
-                    continue
+            for record in self._matching(connection, self._next(connection, CHUNK)):
                 if self._skip > 0:
                     self._skip -= 1
                     continue
@@ -217,10 +215,24 @@ class RecordSearching:
         text = "".join(_PROBE.format(_among(hand.values)) for hand in hands)
         return text, [value for hand in hands for value in (self._kind.key(hand.number), *_given(hand.values))]
 
+    def _matching(self, connection: Connection, places: Sequence[_Place]) -> Iterator[Record]:
+        """Yield the records at these places that the predicate holds of."""
+        for row in self._rows(connection, places):
+            if self._plan.tags:  # most data sets do not even have the attributes
+                text = inflated(row[3])
+                if not all(tag in text for tag in self._plan.tags):
+                    continue
+            record = record_of(self._kind, row)
+            if matching.matches(self._conditions, record.attributes):
+                yield record
+
     def _load(self, connection: Connection, places: Sequence[_Place]) -> list[Record]:
+        return [record_of(self._kind, row) for row in self._rows(connection, places)]
+
+    def _rows(self, connection: Connection, places: Sequence[_Place]) -> list[tuple[Any, ...]]:
         ids = [id for _, id in places]
         rows = {row[0]: row for row in connection.execute(_LOAD.format(_marks(ids)), ids)}
-        return [record_of(self._kind, rows[id]) for id in ids if id in rows]
+        return [rows[id] for id in ids if id in rows]
 
     # How many
 
@@ -296,13 +308,11 @@ class RecordSearching:
         total, first = 0, list[Record]()
         after = self._after
         while not self.ended:
-            places = self._next(connection, CHUNK)
-            for record in self._load(connection, places):
-                if matching.matches(self._conditions, record.attributes):
-                    if self._skip <= total < self._skip + self._left and len(first) < CHUNK:
-                        first.append(record)
-                        after = self._kind.position(record.attributes), record.id or 0
-                    total += 1
+            for record in self._matching(connection, self._next(connection, CHUNK)):
+                if self._skip <= total < self._skip + self._left and len(first) < CHUNK:
+                    first.append(record)
+                    after = self._kind.position(record.attributes), record.id or 0
+                total += 1
         self.ended = False
         self._sorted.clear()
         self._after, self._skip, self._left = after, 0, self._left - len(first)

@@ -66,8 +66,14 @@ def pack(attributes: Attributes) -> bytes:
 
 def unpack(packed: bytes) -> Attributes:
     """Return the data set that was stored."""
-    attributes: Attributes = orjson.loads(_coders.decompress(packed))
+    attributes: Attributes = orjson.loads(inflated(packed))
     return attributes
+
+
+def inflated(packed: bytes) -> bytes:
+    """Return the data set that was stored as JSON text, in which a tag stands as it is."""
+    text: bytes = _coders.decompress(packed)
+    return text
 
 
 def record_of(kind: Kind, row: tuple[Any, ...]) -> Record:

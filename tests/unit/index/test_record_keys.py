@@ -120,3 +120,19 @@ def test_multiple_values_are_several_conditions() -> None:
 def test_spans(low: str | None, high: str | None, timezone: str | None, span: tuple[int, int], exact: bool) -> None:
     found = plan([Range(START, "DT", low, high, timezone)], WORKITEM)
     assert (found.low, found.high, found.exact) == (*span, exact)
+
+
+@pytest.mark.parametrize(
+    ("condition", "tags"),
+    [
+        (SCHEDULED, {"00741000"}),
+        (matching.Empty(STATE, "CS"), set()),
+        (matching.Private("ONE", Single(("00091001",), "LO", "x")), set()),
+        (AnyOf((SCHEDULED, Single(STATE, "CS", "X"))), {"00741000"}),
+        (InSequence(STATION, (Single(CODE, "SH", "CT1"), matching.Empty(SCHEME, "SH"))), {"00404025", "00080100"}),
+        (matching.DateTimeRange(("00080020",), ("00080030",), "2024", None), {"00080020"}),
+    ],
+    ids=str,
+)
+def test_tags_that_every_match_has(condition: Condition, tags: set[str]) -> None:
+    assert plan([condition], WORKITEM).tags == {f'"{tag}":'.encode() for tag in tags}
