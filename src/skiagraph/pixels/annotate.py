@@ -16,7 +16,7 @@ from skiagraph.pixels.appearance import macro
 from skiagraph.standard.rendering import Annotation
 from skiagraph.values import Attributes
 
-SMALLEST, LARGEST = 10, 40
+SMALLEST, LARGEST = 13, 40
 """Sizes of the text in pixels; between them they are 1/28 of the picture's shorter side."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u200e\u200f\u202a-\u202e\u2066-\u2069]")

@@ -27,7 +27,7 @@ from skiagraph.services.archive import Archive
 from skiagraph.values import Attributes
 from skiagraph.wire.rendering_query import RenderingQuery
 
-VERSION = "2"
+VERSION = "3"
 """Goes up whenever the same request may give other bytes than before: part of every entity tag."""
 
 LARGEST_BULK = 64 * 2**20
