@@ -184,16 +184,15 @@ def created(payload: Attributes, uid: str, *, now: str, label: str, strict: bool
         empty = not has_value(payload.get(tag))
         if tag in _SERVERS_OWN:
             continue
-        if tag in (TRANSACTION_UID, PROGRESS_INFORMATION, PERFORMED):
-            if not empty:
-                faults.append(f"{_name(tag)} shall be empty in a new Workitem.")
+        if tag in (TRANSACTION_UID, PROGRESS_INFORMATION, PERFORMED) and not empty:
+            faults.append(f"{_name(tag)} shall be empty in a new Workitem.")
         elif scu == "1" and empty:
             faults.append(f"{_name(tag)} needs a value.")
         elif scu == "2" and tag not in payload:
             if strict:
                 faults.append(f"{_name(tag)} is missing (it may be empty).")
             attributes[tag] = {"vr": _vr(tag)}
-            modified = True
+            modified = modified or tag != TRANSACTION_UID  # which nobody gets to see
         elif scp == "2" and scu.endswith("C") and tag not in payload:
             attributes[tag] = {"vr": _vr(tag)}  # its condition is the client's to judge
     state = value(payload, STATE)
@@ -329,20 +328,6 @@ def item(attributes: Attributes, tag: str) -> Attributes:
     return {}
 
 
-def without(attributes: Attributes, tags: frozenset[str]) -> Attributes:
-    """Return a data set without some attributes, at any depth."""
-    found: Attributes = {}
-    for tag, element in attributes.items():
-        if tag in tags:
-            continue
-        if element.get("vr") == "SQ" and element.get("Value"):
-            element = element | {
-                "Value": [without(one, tags) if isinstance(one, dict) else one for one in element["Value"]]
-            }
-        found[tag] = element
-    return found
-
-
 def _without_command(payload: Attributes) -> Attributes:
     """Leave out the elements of groups 0000 and 0002, which name the Instance and are no part of it."""
     return {tag: element for tag, element in payload.items() if tag[:4] not in ("0000", "0002")}
@@ -365,7 +350,8 @@ def uid_in(payload: Attributes) -> str | None:
 def _faults(payload: Attributes) -> Iterator[str]:
     """Yield what no Workitem may hold: values outside their enumerations, broken date-times, another SOP Class."""
     for tag in _top().keys() & payload.keys():
-        if payload[tag].get("vr") not in (dictionary.vr_of(int(tag, 16)) or "").split(" or "):
+        known = dictionary.vr_of(int(tag, 16))  # of the newest attributes of the table it is not known
+        if known is not None and payload[tag].get("vr") not in known.split(" or "):
             yield f"{_name(tag)} has a value that is not one of VR {_vr(tag)}."
     for tag in (*_VALUES, START, EXPECTED_COMPLETION, EXPIRATION, SOP_CLASS_UID, SOP_INSTANCE_UID, TRANSACTION_UID):
         if len(payload.get(tag, {}).get("Value") or ()) > 1:
@@ -405,13 +391,21 @@ def _items(attributes: Attributes, path: Path) -> Iterator[Attributes]:
 
 def _name(*path: str) -> str:
     """The name of an attribute for people: its keyword and tag."""
-    keyword = dictionary.keyword_of(int(path[-1], 16)) or "attribute"
-    inside = "".join(f"{dictionary.keyword_of(int(tag, 16)) or tag} > " for tag in path[:-1])
-    return f"{inside}{keyword} ({path[-1][:4]},{path[-1][4:]})"
+    inside = "".join(f"{_keyword(path[: end + 1])} > " for end in range(len(path) - 1))
+    return f"{inside}{_keyword(path)} ({path[-1][:4]},{path[-1][4:]})"
+
+
+@cache
+def _keywords() -> dict[Path, str]:
+    return {row.path: row.keyword for row in requirements()}
+
+
+def _keyword(path: Path) -> str:
+    return _keywords().get(path) or dictionary.keyword_of(int(path[-1], 16)) or "attribute"
 
 
 def _vr(tag: str) -> str:
-    return (dictionary.vr_of(int(tag, 16)) or "UN")[:2]
+    return (dictionary.vr_of(int(tag, 16)) or "SQ")[:2]
 
 
 def _sorted(attributes: Attributes) -> Attributes:
