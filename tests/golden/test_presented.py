@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import pydicom
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 from pydicom.dataset import Dataset
 
@@ -27,6 +28,7 @@ from archives import Given, opened
 from dicom_files import part10
 from presentation_states import (
     BLENDING,
+    COLOR,
     GRAYSCALE,
     annotation,
     area,
@@ -155,6 +157,37 @@ ROWS = [
             "ShutterPresentationValue": 30000,
         },
     ),
+    Row(
+        "presentation-shutter-polygonal",
+        changes={
+            **SOFT,
+            "ShutterShape": "POLYGONAL",
+            "VerticesOfThePolygonalShutter": [60, 256, 256, 460, 450, 256, 256, 60],
+            "ShutterPresentationValue": 65535,
+        },
+    ),
+    Row(
+        "presentation-shutter-bitmap",
+        changes={
+            **SOFT,
+            "ShutterShape": "BITMAP",
+            "ShutterOverlayGroup": 0x6000,
+            "ShutterPresentationValue": 20000,
+            "overlay": np.hypot(*np.mgrid[-256:256, -256:256]) % 100 > 80,
+        },
+    ),
+    Row(
+        "presentation-shutter-colour",
+        ("syntaxes/generated/rgb-reference.dcm",),
+        changes={
+            "ShutterShape": "CIRCULAR",
+            "CenterOfCircularShutter": [48, 64],
+            "RadiusOfCircularShutter": 40,
+            "ShutterPresentationValue": 0,
+            "ShutterPresentationColorCIELabValue": YELLOW,
+        },
+        kind=COLOR,
+    ),
     Row("presentation-blending", (CT, "volumes/ct-phantom-24/012.dcm"), kind=BLENDING),
 ]
 
@@ -163,7 +196,12 @@ def made(row: Row, images: list[Dataset]) -> bytes:
     if row.file:
         return (SHARED / row.file).read_bytes()
     if row.kind != BLENDING:
-        return part10(state(*images, **row.changes))
+        changes = dict(row.changes)
+        bits = changes.pop("overlay", None)
+        found = state(*images, kind=row.kind, **changes)
+        if bits is not None:
+            with_plane(found, bits)
+        return part10(found)
     ramp = np.linspace(0, 65535, 256).astype("<u2")
     colours = {"Red": ramp, "Green": ramp // 3, "Blue": 0 * ramp}
     palette = {f"{name}PaletteColorLookupTableDescriptor": [256, 0, 16] for name in colours}
@@ -179,6 +217,20 @@ def made(row: Row, images: list[Dataset]) -> bytes:
         for position, image in (("UNDERLYING", images[0]), ("SUPERIMPOSED", images[1]))
     ]
     return part10(state(images[0], kind=BLENDING, BlendingSequence=items, RelativeOpacity=0.6, **palette))
+
+
+def with_plane(data: Dataset, bits: NDArray[np.bool_]) -> None:
+    """Overlay 6000 in the size of the image."""
+    for element, vr, value in (
+        (0x0010, "US", bits.shape[0]),
+        (0x0011, "US", bits.shape[1]),
+        (0x0040, "CS", "G"),
+        (0x0050, "SS", [1, 1]),
+        (0x0100, "US", 1),
+        (0x0102, "US", 0),
+        (0x3000, "OW", np.packbits(bits.ravel(), bitorder="little").tobytes()),
+    ):
+        data.add_new(0x60000000 | element, vr, value)
 
 
 def stored(row: Row) -> list[Dataset]:

@@ -225,12 +225,15 @@ def measurement(found: Measurement) -> str:
     return _joined(" ", number, unit(found.units) if found.units else "", qualifier)
 
 
+_NO_UNITS = frozenset({"", "1", "no units", "unity", "unitless", "1*"})
+
+
 def unit(found: Code) -> str:
     """A unit as people write it; UCUM has codes that are good to read, and others in brackets."""
     if found.scheme != "UCUM":
         return f"{found.meaning} ({found.value})" if found.meaning and found.meaning != found.value else found.value
-    if found.value == "1":
-        return ""
+    if found.value == "1":  # no unit; some name pixels so
+        return "" if found.meaning.lower() in _NO_UNITS else found.meaning
     return found.meaning or found.value if re.search(r"[\[{]", found.value) else found.value
 
 

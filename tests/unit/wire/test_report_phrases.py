@@ -38,6 +38,7 @@ CT = "1.2.840.10008.5.1.4.1.1.2"
         ("PNAME", Name("A^B^C^D^E^F^G"), "A, D B C E"),
         ("NUM", Measurement(("3",), Code("mm", "UCUM", "millimeter")), "3 mm"),
         ("NUM", Measurement(("3",), Code("1", "UCUM", "no units")), "3"),
+        ("NUM", Measurement(("3",), Code("1", "UCUM", "px")), "3 px"),
         ("NUM", Measurement(("3",), Code("[hnsf'U]", "UCUM", "Hounsfield unit")), "3 Hounsfield unit"),
         ("NUM", Measurement(("3",), Code("cm", "99X", "Length Unit")), "3 Length Unit (cm)"),
         ("NUM", Measurement(("3",), None, Code("1", "DCM", "Not a number")), "3 (Not a number)"),
