@@ -11,7 +11,7 @@ from skiagraph.cli import app, console
 from skiagraph.errors import StorageFull
 
 Run = Callable[..., Any]
-COMMANDS = ["serve", "store", "search", "retrieve", "verify", "reindex", "config"]
+COMMANDS = ["serve", "store", "search", "retrieve", "commit", "verify", "reindex", "config"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
