@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -24,13 +23,11 @@ GLOBAL, FILTERED = "1.2.840.10008.5.1.4.34.5", "1.2.840.10008.5.1.4.34.5.1"
 PUSH = "1.2.840.10008.5.1.4.34.6.1"
 Report = dict[str, Any]
 
-_numbers = itertools.count()
-
 
 @pytest.fixture
 def ae() -> str:
     """An AE title that no other test has."""
-    return f"AE{next(_numbers)}"
+    return f"E{uid()[-15:]}"
 
 
 @contextmanager
