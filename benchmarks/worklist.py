@@ -35,7 +35,7 @@ PAGE = 50
 _STATE, _TRANSACTION_UID, _PROGRESS_INFORMATION = "00741000", "00081195", "00741002"
 _PROGRESS, _DESCRIPTION = "00741004", "00741006"
 _SMALL_BUFFER = 4096
-_FLOOD, _FLOODS = 64 << 10, 8  # bytes of a report and how many: far more than sockets hold that nobody reads
+_FLOOD, _FLOODS = 48 << 10, 100  # bytes of a report and how many: more than sockets hold that nobody reads
 _SETTLED = 0.5  # seconds without a report: acknowledgements are written by then
 
 

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import aclosing
 from typing import Any
@@ -48,7 +50,7 @@ async def serve(
     archive: Archive, scope: MutableMapping[str, Any], receive: Receive, send: Send, *, base: str, base_url: str
 ) -> None:
     """Serve one connection until either side ends it."""
-    send = _reaching(send, archive.settings.stalled_seconds)
+    send, patience = _reaching(send), archive.settings.stalled_seconds
     await receive()  # websocket.connect
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
     name = "Open Notification Connection"
@@ -62,13 +64,14 @@ async def serve(
             if after < 0:
                 after = await archive.index.newest_change()
             await _accept(scope, send)
-            await _run(_changes(archive, after, base_url), receive, send, _unheard)
+            await _run(_changes(archive, after, base_url), receive, send, _unheard, patience)
             return
         ae = ae_title(_subscriber(path))
         explicit, heartbeat = _options(query)
         await _accept(scope, send)
         with archive.notifier.connection(ae, explicit=explicit) as connection, observe.connected():
-            await _run(connection.frames(heartbeat), receive, send, lambda text: _heard(connection, text))
+            frames = connection.frames(heartbeat)
+            await _run(frames, receive, send, lambda text: _heard(connection, text), patience)
     except ArchiveError as error:
         with contextlib.suppress(_Gone):
             await _refuse(scope, send, error)
@@ -80,21 +83,12 @@ async def serve(
             await send({"type": "websocket.close", "code": 1011})
 
 
-def _reaching(send: Send, patience: float) -> Send:
-    """Return a `send` that raises _Gone, whatever the server under it raises for a client that has left.
-
-    A client that takes nothing for `patience` seconds counts as such: what waits for it waits in its queue.
-    """
+def _reaching(send: Send) -> Send:
+    """Return a `send` that raises _Gone, whatever the server under it raises for a client that has left."""
 
     async def reach(message: MutableMapping[str, Any]) -> None:
         try:
-            async with asyncio.timeout(patience):
-                await send(message)
-        except TimeoutError as error:
-            with contextlib.suppress(Exception):  # granian drops the connection where it can not say good-bye
-                async with asyncio.timeout(_GOOD_BYE):
-                    await send({"type": "websocket.close", "code": _TOO_SLOW})
-            raise _Gone from error
+            await send(message)
         except Exception as error:
             raise _Gone from error
 
@@ -152,29 +146,52 @@ async def _changes(archive: Archive, after: int, base_url: str) -> AsyncIterator
             await news.wait()
 
 
-async def _run(frames: AsyncIterator[bytes], receive: Receive, send: Send, heard: Callable[[str], None]) -> None:
-    """Send frames and listen, until the client leaves or the frames end."""
-    sending = asyncio.ensure_future(_send(frames, send))
+async def _run(
+    frames: AsyncIterator[bytes], receive: Receive, send: Send, heard: Callable[[str], None], patience: float
+) -> None:
+    """Send frames and listen, until the client leaves or the frames end.
+
+    A client that takes nothing for `patience` seconds, at most twice that, is given up.
+    """
+    sender = _Sender(send)
+    sending = asyncio.ensure_future(sender.send(frames))
     listening = asyncio.ensure_future(_listen(receive, heard))
+    code: int | None = _GOING_AWAY
     try:
-        await asyncio.wait((sending, listening), return_when=asyncio.FIRST_COMPLETED)
+        while not (sending.done() or listening.done()) and not sender.stuck(patience):
+            await asyncio.wait((sending, listening), timeout=patience, return_when=asyncio.FIRST_COMPLETED)
         if listening.done():
             code = listening.result()
-            if code is not None:
-                await send({"type": "websocket.close", "code": code})
-        else:
+        elif sending.done():
             sending.result()
-            await send({"type": "websocket.close", "code": _GOING_AWAY})
+        else:
+            code = _TOO_SLOW
+        if code is not None:
+            with contextlib.suppress(TimeoutError):  # granian drops the connection where it can not say good-bye
+                async with asyncio.timeout(_GOOD_BYE):
+                    await send({"type": "websocket.close", "code": code})
     finally:
         for task in (sending, listening):
             task.cancel()
         await asyncio.gather(sending, listening, return_exceptions=True)
 
 
-async def _send(frames: AsyncIterator[bytes], send: Send) -> None:
-    async with aclosing(frames) as each:  # type: ignore[type-var]
-        async for frame in each:
-            await send({"type": "websocket.send", "text": frame.decode()})
+class _Sender:
+    """Sends frames, one after the other, and knows for how long one has been under way."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._since = math.inf
+
+    async def send(self, frames: AsyncIterator[bytes]) -> None:
+        async with aclosing(frames) as each:  # type: ignore[type-var]
+            async for frame in each:
+                self._since = time.monotonic()
+                await self._send({"type": "websocket.send", "text": frame.decode()})
+                self._since = math.inf
+
+    def stuck(self, patience: float) -> bool:
+        return time.monotonic() - self._since >= patience
 
 
 async def _listen(receive: Receive, heard: Callable[[str], None]) -> int | None:

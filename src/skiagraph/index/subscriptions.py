@@ -180,8 +180,8 @@ _NEWEST = "SELECT seq FROM sqlite_sequence WHERE name = ?"
 _ACKNOWLEDGED = "SELECT acknowledged FROM subscribers WHERE ae_title = ?"
 # Of nothing that waits nothing is noted, so that names which somebody makes up leave no rows.
 _ACKNOWLEDGE = (
-    "INSERT INTO subscribers (ae_title, acknowledged, dropped) SELECT ?1, ?2, 0"
-    " WHERE EXISTS (SELECT 1 FROM reports WHERE ae_title = ?1 AND id <= ?2)"
+    "INSERT INTO subscribers (ae_title, acknowledged, dropped) SELECT ?1, min(?2, seq), 0 FROM sqlite_sequence"
+    " WHERE name = 'reports' AND EXISTS (SELECT 1 FROM reports WHERE ae_title = ?1 AND id <= ?2)"
     " ON CONFLICT DO UPDATE SET acknowledged = max(subscribers.acknowledged, excluded.acknowledged)"
 )
 _TRIM_READ = (
@@ -250,7 +250,7 @@ def acknowledged(connection: Connection, ae_title: str) -> int:
 
 def acknowledge(connection: Connection, ae_title: str, number: int) -> None:
     """Note up to where a subscriber has its reports; beyond the newest nothing can be acknowledged."""
-    connection.execute(_ACKNOWLEDGE, (ae_title, max(0, min(number, newest(connection, "reports")))))
+    connection.execute(_ACKNOWLEDGE, (ae_title, max(0, min(number, FARTHEST))))
 
 
 def trim(connection: Connection, *, length: int, not_before: float, read_before: float) -> int:

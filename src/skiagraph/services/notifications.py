@@ -106,6 +106,9 @@ class Connection:
                 if not self.explicit:
                     self._notifier.taken(self.ae_title)
             if self._farewell is None:
+                if heartbeat is None:
+                    await self._wake.wait()
+                    continue
                 try:
                     async with asyncio.timeout(heartbeat):
                         await self._wake.wait()
