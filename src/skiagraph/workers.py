@@ -17,10 +17,11 @@ T = TypeVar("T")
 
 
 class _Wanted:
-    """Something that is made as long as somebody waits for it."""
+    """Something that is made as long as somebody waits for it, or to its end where it was begun `ahead`."""
 
-    def __init__(self, task: asyncio.Task[Any]) -> None:
+    def __init__(self, task: asyncio.Task[Any], *, ahead: bool) -> None:
         self.task = task
+        self.ahead = ahead
         self.waiting = 0
 
 
@@ -38,8 +39,6 @@ class Workers:
     def __init__(self, threads: int = 2, limit: int = 64 * 2**20) -> None:
         self._threads = threads
         self._pool: ThreadPoolExecutor | None = None
-        self._under_way: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Hashable, asyncio.Task[Any]]]
-        self._under_way = WeakKeyDictionary()
         self._wanted: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Hashable, _Wanted]] = WeakKeyDictionary()
         self._turns: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, asyncio.Semaphore]] = WeakKeyDictionary()
         self._limit = limit
@@ -71,44 +70,16 @@ class Workers:
             raise
 
     @asynccontextmanager
-    async def turn(self, line: str) -> AsyncIterator[None]:
-        """Wait in a line for something that takes many pieces of work, and memory all the while.
+    async def turn(self, line: str, most: int | None = None) -> AsyncIterator[None]:
+        """Wait in a line for something that takes many pieces of work, or much memory all the while.
 
-        As many are under way at a time as there are threads; each line has its own.
+        As many are under way at a time as there are threads, or `most` of them; each line has its own.
         """
         lines = self._turns.setdefault(asyncio.get_running_loop(), {})
-        async with lines.setdefault(line, asyncio.Semaphore(self._threads)):
+        async with lines.setdefault(line, asyncio.Semaphore(most or self._threads)):
             yield
 
-    async def while_wanted(self, key: Hashable, make: Callable[[], Awaitable[T]]) -> T:
-        """Return the result of `make`, which is awaited once for all that ask for the same key at a time.
-
-        Unlike `once` it keeps nothing, and `make` is cancelled when the last of those who wait has given up.
-        """
-        here = self._wanted.setdefault(asyncio.get_running_loop(), {})
-        wanted = here.get(key)
-        if wanted is None:
-            wanted = here[key] = _Wanted(asyncio.ensure_future(make()))
-
-            def done(task: asyncio.Task[Any]) -> None:
-                if here.get(key) is wanted:
-                    del here[key]
-                if not task.cancelled():
-                    task.exception()
-
-            wanted.task.add_done_callback(done)
-        wanted.waiting += 1
-        try:
-            result: T = await asyncio.shield(wanted.task)
-            return result
-        finally:
-            wanted.waiting -= 1
-            if not wanted.waiting and not wanted.task.done():
-                if here.get(key) is wanted:
-                    del here[key]  # who asks now begins anew
-                wanted.task.cancel()
-
-    async def once(self, key: Hashable, make: Callable[[], Awaitable[T]], size: Callable[[T], int]) -> T:
+    async def once(self, key: Hashable, make: Callable[[], Awaitable[T]], size: Callable[[T], int] | None = None) -> T:
         """Return the result of `make`, which is awaited once for all that ask for the same key at a time.
 
         Parameters
@@ -116,24 +87,36 @@ class Workers:
         key
             Names the result: whoever gives the same key gets the same result, now or for as long as it is kept.
         make
-            Makes it. It goes on when those who wait give up, and what it raises is raised by all who wait.
+            Makes it. It is cancelled when the last of those who wait has given up; what it raises is raised by all.
         size
-            Bytes of a result.
+            Bytes of a result; None: it is not kept.
         """
         kept = self._kept.get(key)
         if kept is not None:
             self._kept.move_to_end(key)
             result: T = kept[0]
             return result
-        return await asyncio.shield(self._start(key, make, size))
+        here = self._here()
+        wanted = here.get(key) or self._start(key, make, size, ahead=False)
+        wanted.waiting += 1
+        try:
+            made: T = await asyncio.shield(wanted.task)
+            return made
+        finally:
+            wanted.waiting -= 1
+            if not (wanted.waiting or wanted.ahead or wanted.task.done()):
+                if here.get(key) is wanted:
+                    del here[key]  # who asks now begins anew
+                wanted.task.cancel()
 
     def ahead(self, key: Hashable, make: Callable[[], Awaitable[T]], size: Callable[[T], int]) -> None:
         """Begin with what will be asked for next by `once`, if there is a thread for it.
 
         It comes to nothing where the result is too large to be kept and nobody asks while it is made.
         """
-        if key not in self._kept and len(self._here()) < self._threads:
-            self._start(key, make, size)
+        here = self._here()
+        if key not in self._kept and key not in here and len(here) < self._threads:
+            self._start(key, make, size, ahead=True)
 
     def close(self) -> None:
         """Let the threads end, once they have done what they are at."""
@@ -143,28 +126,30 @@ class Workers:
         self._kept.clear()
         self._bytes = 0
 
-    def _here(self) -> dict[Hashable, asyncio.Task[Any]]:
+    def _here(self) -> dict[Hashable, _Wanted]:
         """What is under way on this event loop."""
-        return self._under_way.setdefault(asyncio.get_running_loop(), {})
+        return self._wanted.setdefault(asyncio.get_running_loop(), {})
 
-    def _start(self, key: Hashable, make: Callable[[], Awaitable[T]], size: Callable[[T], int]) -> asyncio.Task[T]:
+    def _start(
+        self, key: Hashable, make: Callable[[], Awaitable[T]], size: Callable[[T], int] | None, *, ahead: bool
+    ) -> _Wanted:
         here = self._here()
-        task: asyncio.Task[T] | None = here.get(key)
-        if task is None:
-            task = here[key] = asyncio.create_task(self._make(key, make, size))
-            task.add_done_callback(lambda done: self._done(here, key, done))
-        return task
+        wanted = here[key] = _Wanted(asyncio.create_task(self._make(key, make, size)), ahead=ahead)
 
-    async def _make(self, key: Hashable, make: Callable[[], Awaitable[T]], size: Callable[[T], int]) -> T:
+        def done(task: asyncio.Task[Any]) -> None:
+            if here.get(key) is wanted:
+                del here[key]
+            if not task.cancelled():
+                task.exception()  # raised by those who wait; where nobody does any more, nobody has to know
+
+        wanted.task.add_done_callback(done)
+        return wanted
+
+    async def _make(self, key: Hashable, make: Callable[[], Awaitable[T]], size: Callable[[T], int] | None) -> T:
         result = await make()
-        self._keep(key, result, size(result))
+        if size is not None:
+            self._keep(key, result, size(result))
         return result
-
-    @staticmethod
-    def _done(here: dict[Hashable, asyncio.Task[Any]], key: Hashable, task: asyncio.Task[Any]) -> None:
-        here.pop(key, None)
-        if not task.cancelled():
-            task.exception()  # raised by those who wait; where nobody does any more, nobody has to know
 
     def _keep(self, key: Hashable, result: Any, size: int) -> None:
         if size > self._limit // 4 or key in self._kept:

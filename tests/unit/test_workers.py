@@ -232,6 +232,24 @@ def test_turns(workers: Workers) -> None:
     assert most == {"a": 2, "b": 2}
 
 
+def test_a_line_may_have_room_for_less(workers: Workers) -> None:
+    now = most = 0
+
+    async def one() -> None:
+        nonlocal now, most
+        async with workers.turn("long", 1):
+            now += 1
+            most = max(most, now)
+            await asyncio.sleep(0)
+            now -= 1
+
+    async def main() -> None:
+        await asyncio.gather(*(one() for _ in range(4)))
+
+    asyncio.run(main())
+    assert most == 1
+
+
 def test_what_is_wanted_by_many_is_made_once(workers: Workers) -> None:
     made = 0
 
@@ -242,8 +260,8 @@ def test_what_is_wanted_by_many_is_made_once(workers: Workers) -> None:
         return made
 
     async def main() -> None:
-        assert await asyncio.gather(*(workers.while_wanted("key", make) for _ in range(5))) == [1] * 5
-        assert await workers.while_wanted("key", make) == 2, "nothing is kept"
+        assert await asyncio.gather(*(workers.once("key", make) for _ in range(5))) == [1] * 5
+        assert await workers.once("key", make) == 2, "nothing is kept"
 
     asyncio.run(main())
 
@@ -258,7 +276,7 @@ def test_what_nobody_wants_any_more_is_not_made(workers: Workers) -> None:
             ended.append(True)
 
     async def main() -> None:
-        tasks = [asyncio.create_task(workers.while_wanted("key", make)) for _ in range(3)]
+        tasks = [asyncio.create_task(workers.once("key", make)) for _ in range(3)]
         await asyncio.sleep(0)
         for task in tasks[:2]:
             task.cancel()
@@ -272,13 +290,61 @@ def test_what_nobody_wants_any_more_is_not_made(workers: Workers) -> None:
     asyncio.run(main())
 
 
+def test_what_was_begun_ahead_goes_on(workers: Workers) -> None:
+    async def main() -> bytes:
+        go = asyncio.Event()
+
+        async def make() -> bytes:
+            await go.wait()
+            return b"result"
+
+        workers.ahead("key", make, len)
+        task = asyncio.create_task(workers.once("key", make, len))
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        later = asyncio.create_task(workers.once("key", make, len))
+        await asyncio.sleep(0)
+        go.set()
+        return await later
+
+    assert asyncio.run(main()) == b"result"
+
+
+def test_work_that_waits_in_line_is_dropped_when_nobody_wants_it(workers: Workers) -> None:
+    go_on = threading.Event()
+    done: list[int] = []
+
+    def work(number: int) -> int:
+        go_on.wait(10)
+        done.append(number)
+        return number
+
+    async def main() -> None:
+        tasks = [
+            asyncio.create_task(workers.once(number, lambda number=number: workers.run(work, number)))
+            for number in range(6)
+        ]
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.sleep(0)
+        go_on.set()
+        assert await workers.run(pow, 2, 3) == 8, "its turn comes at once"
+
+    asyncio.run(main())
+    assert set(done) <= {0, 1}, "what had begun alone"
+
+
 def test_what_fails_fails_for_all_who_want_it(workers: Workers) -> None:
     async def make() -> None:
         await asyncio.sleep(0)
         raise ValueError("no")
 
     async def main() -> None:
-        found = await asyncio.gather(*(workers.while_wanted("key", make) for _ in range(3)), return_exceptions=True)
+        found = await asyncio.gather(*(workers.once("key", make) for _ in range(3)), return_exceptions=True)
         assert [str(error) for error in found] == ["no"] * 3
 
     asyncio.run(main())

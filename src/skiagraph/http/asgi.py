@@ -55,8 +55,12 @@ _LOGGED = " !#$%&'()*+,-./:;<=>?@[]^_`{|}~\""
 """Characters of a header that are logged as they are: no control characters, which drive terminals."""
 
 
+_SOON = 0.1
+"""Seconds that an answer may take before it is worth watching whether the client is still there."""
+
+
 class Disconnected(Exception):
-    """The client went away before its request was whole."""
+    """The client went away before its request was whole, or before there was an answer."""
 
 
 class _Watch:
@@ -157,6 +161,33 @@ class Incoming:
         """Wait for no more messages."""
         if self._next is not None:
             self._next.cancel()
+
+
+class _Presence:
+    """Cancels the current task when the client goes away, where it takes long."""
+
+    def __init__(self, incoming: Incoming) -> None:
+        self._incoming = incoming
+        self._task = asyncio.current_task()
+        self._watch: asyncio.Task[None] | None = None
+        self._timer = asyncio.get_running_loop().call_later(_SOON, self._begin)
+        self._ended = False
+        self.left = False
+
+    def _begin(self) -> None:
+        self._watch = asyncio.ensure_future(self._incoming.departure())
+        self._watch.add_done_callback(self._over)
+
+    def _over(self, watch: asyncio.Task[None]) -> None:
+        if not (self._ended or watch.cancelled() or watch.exception()) and self._task is not None:
+            self.left = True
+            self._task.cancel()
+
+    def end(self) -> None:
+        self._ended = True
+        self._timer.cancel()
+        if self._watch is not None:
+            self._watch.cancel()
 
 
 class Edge:
@@ -307,11 +338,14 @@ class Edge:
             name = transaction.name
             self._check_length(headers)
             request = self._request(scope, path, variables, headers, base_url, request_id, incoming)
-            response = await self._handle(transaction, request)
+            if method in ("GET", "HEAD"):
+                response = await self._while_there(transaction, request, incoming)
+            else:
+                response = await self._handle(transaction, request)
             await outgoing.answer(response, always, method)
-        except Disconnected:
+        except Disconnected as gone:
             # Gone, or its chunks are no HTTP: who is still there hears so.
-            error = BadRequest("The payload broke off.")
+            error = BadRequest(str(gone) or "The payload broke off.")
             with contextlib.suppress(Exception):
                 await outgoing.answer(error_response(error, 400, headers.get("accept"), request_id), always, method)
         except Exception as error:
@@ -341,6 +375,23 @@ class Edge:
             request_id=request_id,
             departed=incoming.departure,
         )
+
+    async def _while_there(self, transaction: Transaction, request: Request, incoming: Incoming) -> Response:
+        """The answer, of which nothing is made any more once the client has gone. Raises Disconnected."""
+        presence = _Presence(incoming)
+        try:
+            response = await self._handle(transaction, request)
+            if presence.left:
+                await asyncio.sleep(0)  # the cancellation is on its way
+            return response
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if not presence.left or task is None:
+                raise
+            task.uncancel()
+            raise Disconnected("The client left before there was an answer.") from None
+        finally:
+            presence.end()
 
     async def _handle(self, transaction: Transaction, request: Request) -> Response:
         for _ in range(_LOOKS):

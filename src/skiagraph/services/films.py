@@ -10,10 +10,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import IO, TYPE_CHECKING, Any, TypeVar, cast
+from typing import IO, TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,8 +38,6 @@ from skiagraph.wire.message import Chunk, Request, Response
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
-
-T = TypeVar("T")
 
 _CHUNK = 2**20
 _AGAIN = 0.1  # seconds until another process is looked for that makes the same
@@ -106,7 +104,7 @@ async def retrieve(
         found = await _there(archive, instance, wanted)
         length = None if found is None else found.length
         return await representation.single(request, Representation(picture.MP4, location, length, _never), version)
-    found = await _while_there(request, find(archive, instance, wanted))
+    found = await find(archive, instance, wanted)
     return await representation.single(request, represent(found, location), version)
 
 
@@ -125,7 +123,7 @@ async def find(archive: Archive, instance: StoredInstance, wanted: Rendition) ->
     if found is not None:
         return found
     name = _name(instance, wanted)
-    return await archive.workers.while_wanted(name, lambda: _made(archive, instance, wanted, name))
+    return await archive.workers.once(name, lambda: _made(archive, instance, wanted, name))
 
 
 def _name(instance: StoredInstance, wanted: Rendition) -> str:
@@ -193,29 +191,6 @@ def _as_it_is(source: Source) -> Sequence[bytes | ByteRange]:
     if not played or movie.brand in (b"", _QUICKTIME):
         return ()
     return mp4.in_front(movie, source.size)
-
-
-async def _while_there(request: Request, work: Awaitable[T]) -> T:
-    """The result of work that nobody needs when the client has gone.
-
-    Raises
-    ------
-    BadRequest
-        It has gone; nobody will hear of it.
-    """
-    if request.departed is None:
-        return await work
-    task = asyncio.ensure_future(work)
-    departed = asyncio.ensure_future(request.departed())
-    try:
-        await asyncio.wait({task, departed}, return_when=asyncio.FIRST_COMPLETED)
-        if task.done():
-            return task.result()
-        raise BadRequest("The client left before its video was made.")
-    finally:
-        for one in (task, departed):
-            one.cancel()
-        await asyncio.gather(task, departed, return_exceptions=True)
 
 
 # Making
