@@ -155,7 +155,7 @@ async def _run(
     """
     sender = _Sender(send)
     sending = asyncio.ensure_future(sender.send(frames))
-    listening = asyncio.ensure_future(_listen(receive, heard))
+    listening = asyncio.ensure_future(sender.until(_listen(receive, heard)))
     code: int | None = _GOING_AWAY
     try:
         while not (sending.done() or listening.done()) and not sender.stuck(patience):
@@ -182,6 +182,14 @@ class _Sender:
     def __init__(self, send: Send) -> None:
         self._send = send
         self._since = math.inf
+        self._over = False
+
+    async def until(self, listening: Awaitable[int | None]) -> int | None:
+        """Listen until the client leaves; from that moment nothing is sent any more."""
+        try:
+            return await listening
+        finally:
+            self._over = True
 
     async def send(self, frames: AsyncIterator[bytes]) -> None:
         async with aclosing(frames) as each:  # type: ignore[type-var]
@@ -189,6 +197,10 @@ class _Sender:
                 self._since = time.monotonic()
                 await self._send({"type": "websocket.send", "text": frame.decode()})
                 self._since = math.inf
+                # granian takes frames for a client that has gone, too: hear of that before more counts as sent.
+                await asyncio.sleep(0)
+                if self._over:
+                    return
 
     def stuck(self, patience: float) -> bool:
         return time.monotonic() - self._since >= patience

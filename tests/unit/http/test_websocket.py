@@ -365,3 +365,21 @@ def test_a_failure_of_the_server_is_logged_without_words_of_the_report(
     (log,) = [log for log in logs if log["log_level"] == "error"]
     assert log["transaction"] == "Open Notification Connection"
     assert isinstance(log["exc_info"], ZeroDivisionError)
+
+
+def test_what_is_taken_for_one_that_has_gone_does_not_count(given: Given) -> None:
+    """granian takes frames without a word when the network is gone, and tells of that by `receive` alone."""
+
+    async def run() -> None:
+        await write_report(given, *["A"] * 200)
+        async with connecting(given, "/ws/subscribers/A") as client:
+            await client.hear()
+            for _ in range(3):
+                await client.report()
+            client.leave()
+            await asyncio.sleep(0)
+        await given.archive.notifier.flush()
+        assert client.outgoing.qsize() < 200 - 3
+        assert await given.archive.index.acknowledged("A") < 3 + client.outgoing.qsize()
+
+    asyncio.run(run())
