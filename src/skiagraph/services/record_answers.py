@@ -26,8 +26,8 @@ from skiagraph.values import Attributes
 from skiagraph.wire import accept, multipart_writer, query, record_query
 from skiagraph.wire.message import Request, Response
 
-_IN_PLACE = 64
-"""Records that are encoded without handing over to another thread: half a millisecond."""
+_IN_PLACE, _IN_PLACE_XML = 64, 8
+"""Records that are encoded without handing over to another thread: about half a millisecond, as JSON and as XML."""
 
 
 async def search(
@@ -108,7 +108,7 @@ def _array(shown: Callable[[Attributes], Attributes]) -> matches.Encode[Record]:
         items = b",".join(_json(shown(record.attributes)) for record in some)
         return (b"[" if first else b",") + items
 
-    return _encoder(objects, b"]")
+    return _encoder(objects, b"]", _IN_PLACE)
 
 
 def _parts(shown: Callable[[Attributes], Attributes], media_type: str, boundary: str) -> matches.Encode[Record]:
@@ -121,14 +121,16 @@ def _parts(shown: Callable[[Attributes], Attributes], media_type: str, boundary:
             pieces += (header, body)
         return b"".join(pieces)
 
-    return _encoder(parts, multipart_writer.closing(boundary))
+    return _encoder(parts, multipart_writer.closing(boundary), _IN_PLACE if media_type == DICOM_JSON else _IN_PLACE_XML)
 
 
-def _encoder(encode: Callable[[Sequence[Record], bool], bytes], closing: bytes) -> matches.Encode[Record]:
+def _encoder(
+    encode: Callable[[Sequence[Record], bool], bytes], closing: bytes, in_place: int
+) -> matches.Encode[Record]:
     async def encoded(some: Sequence[Record], first: bool) -> bytes:
         if not some and not first:
             return closing
-        if len(some) <= _IN_PLACE:
+        if len(some) <= in_place:
             return encode(some, first)
         return await asyncio.to_thread(encode, some, first)
 
