@@ -119,7 +119,8 @@ def test_compressed(given: Given, asked: str) -> None:
     found = strictly(answer.body)
     assert found.file_meta.TransferSyntaxUID == (JPEGBaseline8Bit if asked == "*" else asked)
     assert found.Rows == data.Rows
-    assert (found.pixel_array == data.pixel_array).all()
+    apart = np.abs(found.pixel_array.astype(int) - data.pixel_array.astype(int))
+    assert apart.max() <= (2 if asked == ExplicitVRLittleEndian else 0), "two decoders of lossy JPEG may round otherwise"
 
 
 def nested(order: str) -> bytes:
