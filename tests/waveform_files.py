@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
-from dicom_files import ct
+from dicom_files import ct, part10
+from skiagraph.pixels.waveform import Waveform, from_attributes
+from skiagraph.standard import part10 as reader
 
 LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 
@@ -170,3 +172,16 @@ def sound(interpretation: str = "MB", seconds: float = 3.0) -> Dataset:
         counts = np.round(wave * 20000)
     item = group(counts[:, None], 8000, [channel("Voice", sensitivity=None)], interpretation)
     return waveform(VOICE, item, Modality="AU")
+
+
+def one(counts: Any, interpretation: str = "SS", frequency: float = 100.0, **described: Any) -> Dataset:
+    """One channel with these counts."""
+    made = group(np.array(counts)[:, None], frequency, [channel("X", **described)], interpretation)
+    return waveform(RESPIRATORY, made)
+
+
+def read(data: Dataset, threshold: int = 2**30) -> Waveform:
+    """What a file says, as it is understood."""
+    header = reader.read(reader.BytesSource(part10(data)), bulkdata_threshold=threshold, max_sequence_depth=64)
+    table = header.bulkdata
+    return from_attributes(header.attributes, lambda uri: table[uri.removeprefix("bulkdata/")].length if uri else None)

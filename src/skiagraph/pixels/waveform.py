@@ -1,8 +1,7 @@
-"""Waveforms: what a Waveform Sequence says, and its samples in physical units — PS3.3 C.10.9, C.10.10.
+"""Waveforms: what a Waveform Sequence says of its channels, and what was noted beside them — PS3.3 C.10.9, C.10.10.
 
 A multiplex group holds channels that were sampled together; its data are the samples of all channels, interleaved. A
-group that can not be understood has a `problem` and does not take the others with it. Recordings last for days, so
-samples are read piece by piece, and what is longer than a picture is wide becomes its least and greatest values.
+group that can not be understood has a `problem` and does not take the others with it.
 """
 
 from __future__ import annotations
@@ -10,13 +9,11 @@ from __future__ import annotations
 import enum
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Final, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from skiagraph.pixels import color, elements
 from skiagraph.pixels.elements import NO_BULK
@@ -24,15 +21,14 @@ from skiagraph.pixels.image import BadPixels
 from skiagraph.values import Attributes
 
 WAVEFORM_SEQUENCE: Final = "54000100"
-LARGEST_READ: Final = 64 * 2**20
-"""Bytes of a group that are read to draw it; of longer ones so much, spread evenly."""
-
 MOST_GROUPS: Final = 16
 MOST_CHANNELS: Final = 256
 """Channels of one group that are drawn."""
 
+MOST_ROWS: Final = 512
+"""Channels of all groups that are drawn."""
+
 MOST_MARKS: Final = 2000
-_PIECE = 2**20
 _CLASSES = "1.2.840.10008.5.1.4.1.1.9."
 _PRESENTATION = _CLASSES + "100."
 _LONGEST = 1e8  # seconds; three years
@@ -208,7 +204,8 @@ def from_attributes(attributes: Attributes, lengths: Lengths) -> Waveform:
     family = next((family for prefix, family in _FAMILIES if sop_class.startswith(prefix)), Family.OTHER)
     items = elements.items(attributes, WAVEFORM_SEQUENCE)
     colours = _colours(attributes)
-    groups = tuple(_group(item, place + 1, colours, lengths) for place, item in enumerate(items[:MOST_GROUPS]))
+    read = (_group(item, place + 1, colours, lengths) for place, item in enumerate(items[:MOST_GROUPS]))
+    groups = tuple(_with_room(read))
     if not groups:
         raise BadPixels("The Instance has no Waveform Sequence (5400,0100): there is nothing to plot.")
     if all(group.problem for group in groups):
@@ -253,6 +250,18 @@ def _group(item: Attributes, number: int, colours: _Colours, lengths: Lengths) -
     channels += (Channel(place, f"Channel {place}") for place in range(len(channels) + 1, count + 1))
     tinted = tuple(_tinted(channel, colours.get((number, channel.number))) for channel in channels)
     return Group(number, label, tinted, samples, frequency, encoding, _padding(item, encoding), data)
+
+
+def _with_room(groups: Iterable[Group]) -> Iterator[Group]:
+    """The groups, as far as there is room for their channels."""
+    room = MOST_ROWS
+    for group in groups:
+        shown = min(len(group.channels), MOST_CHANNELS)
+        if shown > room:
+            yield replace(group, problem=f"has more channels than there is room for: {MOST_ROWS} are drawn in all")
+        else:
+            room -= shown
+            yield group
 
 
 def _data(item: Attributes) -> bytes | str | None:
@@ -376,131 +385,3 @@ def _annotation_text(item: Attributes) -> str:
             value = " ".join([", ".join(f"{number:g}" for number in numbers[:4]), "" if unit == "1" else unit]).strip()
     text = f"{concept}: {value}" if concept and value else concept or value
     return " ".join(text.split())[:120]
-
-
-# Samples ----------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """Samples of a group that are to be drawn, and as how many columns at most."""
-
-    group: Group
-    first: int
-    """From 0."""
-    count: int
-    columns: int
-
-    @property
-    def exact(self) -> bool:
-        """They are so few that each is drawn."""
-        return self.count <= 2 * self.columns
-
-    @property
-    def sparse(self) -> bool:
-        """They are so many that only a part of them is read."""
-        return self.count * self.group.stride > LARGEST_READ
-
-    @property
-    def shown(self) -> int:
-        """Channels that are drawn."""
-        return min(len(self.group.channels), MOST_CHANNELS)
-
-    def pieces(self, *, sequential: bool = False) -> Iterator[tuple[int, int]]:
-        """What to read: first sample (from 0, of the group) and number of samples of each piece, ascending.
-
-        Parameters
-        ----------
-        sequential
-            All of them, as they can only be reached one behind the other.
-        """
-        most = max(_PIECE // self.group.stride, 1)
-        if sequential or not self.sparse:
-            for at in range(0, self.count, most):
-                yield self.first + at, min(most, self.count - at)
-            return
-        each = max(LARGEST_READ // self.group.stride // self.columns, 1)
-        for column in range(self.columns):
-            start, end = (self.count * edge // self.columns for edge in (column, column + 1))
-            if end > start:
-                yield self.first + start, min(each, end - start)
-
-
-@dataclass(frozen=True, slots=True)
-class Trace:
-    """Samples of a span as lines: `values[i]` of all channels at `times[i]`."""
-
-    times: NDArray[np.float64]
-    """Seconds from the first sample of the group, (points,)."""
-    values: NDArray[np.float32]
-    """In physical units, (points, channels); not a number where there is none."""
-
-
-class Samples:
-    """The samples of a span, gathered from pieces in any order."""
-
-    def __init__(self, span: Span) -> None:
-        self._span = span
-        if span.exact:
-            self._exact = np.full((span.count, span.shown), np.nan, np.float64)
-        else:
-            self._least = np.full((span.columns, span.shown), np.inf)
-            self._greatest = np.full((span.columns, span.shown), -np.inf)
-
-    def add(self, first: int, data: bytes | bytearray | memoryview) -> None:
-        """Take whole samples of all channels, `first` being the number of the first of them in the group, from 0."""
-        span, group = self._span, self._span.group
-        length = len(data) // group.stride * group.stride
-        if not length:
-            return
-        counts = np.frombuffer(data[:length], group.encoding.dtype).reshape(-1, len(group.channels))[:, : span.shown]
-        if group.encoding.law:
-            counts = _expansion(group.encoding.law)[counts]
-        places = np.arange(first - span.first, first - span.first + len(counts))
-        inside = (places >= 0) & (places < span.count)
-        if not inside.all():
-            counts, places = counts[inside], places[inside]
-            if not len(counts):
-                return
-        if group.padding is not None:
-            counts = np.where(counts == group.padding, np.nan, counts.astype(np.float64))
-        if span.exact:
-            self._exact[places] = counts
-            return
-        columns = places * span.columns // span.count
-        starts = np.flatnonzero(np.diff(columns, prepend=-1))
-        wanted = columns[starts]
-        self._least[wanted] = np.fmin(self._least[wanted], np.fmin.reduceat(counts, starts, axis=0))
-        self._greatest[wanted] = np.fmax(self._greatest[wanted], np.fmax.reduceat(counts, starts, axis=0))
-
-    def trace(self) -> Trace:
-        """What was gathered, in physical units."""
-        span, group = self._span, self._span.group
-        if span.exact:
-            places = np.arange(span.count, dtype=np.float64)
-            counts = self._exact
-        else:
-            middles = (np.arange(span.columns) + 0.5) * span.count / span.columns
-            places = np.repeat(middles, 2)
-            counts = np.empty((2 * span.columns, span.shown))
-            counts[0::2], counts[1::2] = self._least, self._greatest
-            counts[~np.isfinite(counts)] = np.nan
-        channels = group.channels[: span.shown]
-        scales = np.array([channel.scale for channel in channels])
-        baselines = np.array([channel.baseline for channel in channels])
-        values = np.clip(counts * scales + baselines, -3e38, 3e38).astype(np.float32)
-        return Trace((span.first + places) / group.frequency, values)
-
-
-@lru_cache(maxsize=2)
-def _expansion(law: str) -> NDArray[np.int16]:
-    """The linear values, scaled to 16 bits, of the 256 codes of ITU-T G.711."""
-    codes = np.arange(256)
-    if law == "mu":
-        codes = ~codes & 0xFF
-        steps = ((((codes & 0x0F) << 3) + 0x84) << ((codes >> 4) & 7)) - 0x84
-        return np.where(codes & 0x80, -steps, steps).astype(np.int16)
-    codes = codes ^ 0x55
-    exponent, mantissa = (codes >> 4) & 7, (codes & 0x0F) << 4
-    steps = np.where(exponent == 0, mantissa + 8, (mantissa + 0x108) << np.maximum(exponent - 1, 0))
-    return np.where(codes & 0x80, steps, -steps).astype(np.int16)

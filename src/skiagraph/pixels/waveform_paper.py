@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skiagraph.pixels.page import Colour, Curve, Grid, Page, Rule, Words
-from skiagraph.pixels.waveform import Channel, Group, Mark, Trace
+from skiagraph.pixels.waveform import Channel, Group, Mark
 from skiagraph.pixels.waveform_plan import LEFT, PAPER_LEFT, RIGHT, SPEED, STRIP, Panel
+from skiagraph.pixels.waveform_samples import Trace
 from skiagraph.pixels.waveform_scale import INK, SOFT, caption, clock, draw_mark, placed
 
 _LINES: tuple[tuple[float, Colour], ...] = ((1.0, (251, 231, 229)), (5.0, (240, 190, 186)))

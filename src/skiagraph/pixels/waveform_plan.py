@@ -10,7 +10,8 @@ import math
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-from skiagraph.pixels.waveform import LEADS, Family, Group, Span, Waveform
+from skiagraph.pixels.waveform import LEADS, Family, Group, Waveform
+from skiagraph.pixels.waveform_samples import Span
 
 PIXELS: Final = 5
 """Of a millimetre, where no other size is asked for: 127 dpi."""

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from skiagraph.pixels import annotate, picture, rendition, viewport
 from skiagraph.pixels.page import Page, Words
 from skiagraph.pixels.rendition import Rendition
-from skiagraph.pixels.waveform import Trace, Waveform
+from skiagraph.pixels.waveform import Waveform
 from skiagraph.pixels.waveform_paper import draw_paper
 from skiagraph.pixels.waveform_plan import BELOW, LEFT, RIGHT, Plan
 from skiagraph.pixels.waveform_rows import draw_rows
+from skiagraph.pixels.waveform_samples import Trace
 from skiagraph.pixels.waveform_scale import INK, SOFT
 from skiagraph.standard.rendering import Annotation
 from skiagraph.values import Attributes

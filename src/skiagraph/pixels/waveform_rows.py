@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skiagraph.pixels.page import Colour, Curve, Page, Rule, Words
-from skiagraph.pixels.waveform import Channel, Family, Mark, Trace
+from skiagraph.pixels.waveform import Channel, Family, Mark
 from skiagraph.pixels.waveform_plan import LEFT, RIGHT, Panel
+from skiagraph.pixels.waveform_samples import Trace
 from skiagraph.pixels.waveform_scale import FAINT, INK, SOFT, caption, clock, draw_mark, placed, ticks
 
 _AXIS = 52.0  # where traces begin

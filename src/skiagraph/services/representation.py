@@ -12,11 +12,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-import orjson
-
-from skiagraph.errors import BadRequest, ResourceNotFound
+from skiagraph.errors import BadRequest, NoAcceptableRepresentation, ResourceNotFound
 from skiagraph.index.base import StoredInstance
 from skiagraph.services.archive import Archive
+from skiagraph.standard import dicom_json
 from skiagraph.standard.media_types import DICOM, ZIP
 from skiagraph.values import Attributes, ByteRange, ResourcePath
 from skiagraph.wire import multipart_writer, query
@@ -31,6 +30,9 @@ WHOLE = 2**20
 SMALL = 64 * 2**10
 """Chunks below this many bytes are sent together with their neighbours."""
 
+LARGEST_CONTENT = 16 * 2**20
+"""Bytes of metadata that are rendered: about 40,000 items of a report."""
+
 FILES = (DICOM, ZIP)
 """Media types of Instances as PS3.10 files."""
 
@@ -39,6 +41,10 @@ T = TypeVar("T")
 
 class NothingToSend(ResourceNotFound):
     """The resource has no part that could be sent."""
+
+
+class TooMuchContent(NoAcceptableRepresentation):
+    """There is too much in the Instance to render it."""
 
 
 class Damaged(Exception):
@@ -241,13 +247,33 @@ def measure(boundary: str, parts: Sequence[Representation]) -> int | None:
     return total
 
 
-async def attributes(archive: Archive, instance: StoredInstance) -> Attributes:
-    """The metadata of one Instance, for what the index entry does not tell."""
+async def document(archive: Archive, instance: StoredInstance) -> bytes:
+    """The metadata of one Instance as JSON text. Raises ResourceNotFound."""
     async for chunk in await archive.index.documents(instance.path):
-        for _, document in chunk:
-            found: Attributes = orjson.loads(document)
+        for _, found in chunk:
             return found
     raise ResourceNotFound(f"There is no metadata of {instance.path}.")
+
+
+async def attributes(archive: Archive, instance: StoredInstance) -> Attributes:
+    """The metadata of one Instance, for what the index entry does not tell."""
+    return dicom_json.decode(await document(archive, instance))
+
+
+async def content(archive: Archive, instance: StoredInstance) -> bytes:
+    """The metadata, as JSON text, of what is rendered out of them: reports, presentation states, waveforms.
+
+    Raises
+    ------
+    TooMuchContent
+        They have more than `LARGEST_CONTENT` bytes.
+    """
+    found = await document(archive, instance)
+    if len(found) > LARGEST_CONTENT:
+        raise TooMuchContent(
+            f"The Instance has {len(found)} bytes of metadata; it is rendered up to {LARGEST_CONTENT} of them."
+        )
+    return found
 
 
 async def iterate(items: Sequence[T]) -> AsyncIterator[T]:

@@ -24,7 +24,8 @@ from skiagraph.services.archive import Archive
 from skiagraph.services.icons import Icon
 from skiagraph.services.pictures import Description
 from skiagraph.services.presentation import Found
-from skiagraph.services.representation import Version
+from skiagraph.services.representation import TooMuchContent, Version
+from skiagraph.standard import dicom_json
 from skiagraph.standard.rendering import Viewport
 from skiagraph.values import Attributes, Level, ResourcePath
 from skiagraph.wire.accept import Choice, rendered_offers
@@ -96,10 +97,18 @@ async def _made(
             size = viewport or Viewport(DEFAULT_SIZE, DEFAULT_SIZE)
             wanted = Rendition(choice.offer.media_type, viewport=size, overlays=False)
             return await waveforms.encoded(archive, instance, wanted)
-        except BadPixels:
+        except NoAcceptableRepresentation:
             pass  # the icon has to do
-    modality = modality or elements.text(await representation.attributes(archive, instance), "00080060")
+    modality = modality or await _modality(archive, instance)
     return await archive.workers.run(icons.encoded, icon, modality, icons.side(viewport), choice.offer.media_type)
+
+
+async def _modality(archive: Archive, instance: StoredInstance) -> str:
+    try:
+        document = await representation.content(archive, instance)
+    except TooMuchContent:
+        return ""
+    return elements.text(dicom_json.decode(document), "00080060")
 
 
 async def _found(archive: Archive, instance: StoredInstance) -> Found | None:

@@ -6,17 +6,16 @@ and each piece becomes a few values for each channel before the next one is read
 
 from __future__ import annotations
 
-from skiagraph.errors import ResourceNotFound
+from skiagraph.errors import NoAcceptableRepresentation, ResourceNotFound
 from skiagraph.index.base import StoredInstance
 from skiagraph.pixels import picture, waveform, waveform_plot
-from skiagraph.pixels.image import BadPixels
 from skiagraph.pixels.rendition import Rendition
-from skiagraph.pixels.waveform import Samples, Span, Trace
 from skiagraph.pixels.waveform_plan import Plan, plan
+from skiagraph.pixels.waveform_samples import Samples, Span, Trace
 from skiagraph.services import pictures, plain, representation
 from skiagraph.services.archive import Archive
 from skiagraph.services.representation import Representation, Version
-from skiagraph.standard import transfer_syntaxes
+from skiagraph.standard import dicom_json, transfer_syntaxes
 from skiagraph.values import Attributes, ByteRange
 from skiagraph.wire import query
 from skiagraph.wire.accept import refuse_dicom, rendered_offers
@@ -68,8 +67,8 @@ async def encoded(archive: Archive, instance: StoredInstance, wanted: Rendition)
 
     Raises
     ------
-    BadPixels
-        There is nothing that can be plotted; the message says why.
+    NoAcceptableRepresentation
+        There is nothing that can be plotted, or too much of it; the message says why.
     BadRequest
         The viewport does not fit the page.
     """
@@ -80,17 +79,22 @@ async def encoded(archive: Archive, instance: StoredInstance, wanted: Rendition)
 async def can_be_shown(archive: Archive, instance: StoredInstance) -> bool:
     """Whether there is a group that can be plotted."""
     try:
-        await _planned(archive, instance, await representation.attributes(archive, instance))
-    except BadPixels:
+        await _planned(archive, instance, await _attributes(archive, instance))
+    except NoAcceptableRepresentation:
         return False
     return True
 
 
 async def _encoded(archive: Archive, instance: StoredInstance, wanted: Rendition) -> bytes:
-    attributes = await representation.attributes(archive, instance)
-    page = await _planned(archive, instance, attributes)
-    traces = [await _read(archive, instance, panel.span) for panel in page.panels]
-    return await archive.workers.run(waveform_plot.encoded, page, traces, attributes, wanted)
+    async with archive.workers.turn("waveforms"):  # whose samples are held until they are drawn
+        attributes = await _attributes(archive, instance)
+        page = await _planned(archive, instance, attributes)
+        traces = [await _read(archive, instance, panel.span) for panel in page.panels]
+        return await archive.workers.run(waveform_plot.encoded, page, traces, attributes, wanted)
+
+
+async def _attributes(archive: Archive, instance: StoredInstance) -> Attributes:
+    return dicom_json.decode(await representation.content(archive, instance))
 
 
 async def _planned(archive: Archive, instance: StoredInstance, attributes: Attributes) -> Plan:

@@ -14,6 +14,7 @@ Where Annex F leaves a choice:
 
 from __future__ import annotations
 
+import gc
 import re
 import struct
 from binascii import b2a_base64
@@ -37,6 +38,7 @@ LENGTH_32: Final = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "U
 """The VRs whose explicit length has 32 bits (PS3.5 §7.1.2)."""
 
 _EXACT: Final = 2**53
+_LONG: Final = 2**20  # bytes of a text that is worth a detour
 _PADDING: Final = " \0"
 _DECIMAL: Final = re.compile(r"[+-]?(?=\.?[0-9])([0-9]*)(\.[0-9]*)?([eE][+-]?[0-9]{1,5})?", re.ASCII)
 _GROUPS: Final = ("Alphabetic", "Ideographic", "Phonetic")
@@ -55,6 +57,22 @@ def encode(attributes: Attributes) -> bytes:
         return orjson.dumps(attributes)
     except orjson.JSONEncodeError:
         return _encode_deep(attributes)
+
+
+def decode(document: bytes) -> Attributes:
+    """Return the data set of a JSON text that `encode` wrote."""
+    if len(document) < _LONG or not gc.isenabled():
+        return _loads(document)
+    gc.disable()  # looking for cycles among what is being made takes longer than making it
+    try:
+        return _loads(document)
+    finally:
+        gc.enable()
+
+
+def _loads(document: bytes) -> Attributes:
+    found: Attributes = orjson.loads(document)
+    return found
 
 
 def _encode_deep(attributes: Attributes) -> bytes:

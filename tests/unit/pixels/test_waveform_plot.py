@@ -12,8 +12,9 @@ from PIL import Image
 
 from skiagraph.pixels import waveform_plot
 from skiagraph.pixels.rendition import Rendition
-from skiagraph.pixels.waveform import Channel, Encoding, Family, Group, Mark, Samples, Trace, Waveform
+from skiagraph.pixels.waveform import Channel, Encoding, Family, Group, Mark, Waveform
 from skiagraph.pixels.waveform_plan import PAPER_LEFT, PIXELS, Plan, plan
+from skiagraph.pixels.waveform_samples import Samples, Trace
 from skiagraph.pixels.waveform_scale import clock, ticks
 from skiagraph.standard.rendering import IccProfile, Viewport
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gc
 import json
 import struct
 from decimal import Decimal
@@ -197,3 +198,21 @@ def test_encoding_takes_any_depth(depth: int) -> None:
         assert text.startswith(b'{"0040A730":{"vr":"SQ","Value":[')
         text = text.removeprefix(b'{"0040A730":{"vr":"SQ","Value":[').removesuffix(b',{}]},"0040A731":{"vr":"SQ"}}')
     assert text == '{"00100010":{"vr":"PN","Value":[{"Alphabetic":"Ä"}]}}'.encode()
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+@pytest.mark.parametrize("size", [1, 2**20])
+def test_decoding_leaves_the_collector_as_it_was(monkeypatch: pytest.MonkeyPatch, size: int, enabled: bool) -> None:
+    during: list[bool] = []
+    real = dicom_json._loads
+    monkeypatch.setattr(dicom_json, "_loads", lambda text: during.append(gc.isenabled()) or real(text))  # type: ignore[func-returns-value]
+    attributes = {"00100010": {"vr": "PN", "Value": ["x" * size]}}
+    (gc.enable if enabled else gc.disable)()
+    try:
+        assert dicom_json.decode(dicom_json.encode(attributes)) == attributes
+        with pytest.raises(json.JSONDecodeError):
+            dicom_json.decode(b"{" * size)
+        assert gc.isenabled() is enabled
+    finally:
+        gc.enable()
+    assert during == [enabled and size == 1] * 2
