@@ -17,7 +17,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 
-import orjson
 import structlog
 
 from skiagraph.errors import NoAcceptableRepresentation, ResourceNotFound
@@ -26,7 +25,7 @@ from skiagraph.pixels.image import BadPixels
 from skiagraph.services import conversion, plain, representation, stored_frames
 from skiagraph.services.archive import Archive
 from skiagraph.services.representation import Representation, Version
-from skiagraph.standard import media_types
+from skiagraph.standard import dicom_json, media_types
 from skiagraph.standard.header import Bulk
 from skiagraph.values import ByteRange, Level, ResourcePath
 from skiagraph.wire.accept import Choice, Offer, bulkdata_offers, for_instance
@@ -277,7 +276,7 @@ async def _certain(archive: Archive, path: ResourcePath) -> dict[tuple[str, conv
     async for documents in await archive.index.documents(path):
         for instance, document in documents:
             if instance.pixel_tag:
-                conversions = conversion.convertible(archive, instance, orjson.loads(document), bare=True)
+                conversions = conversion.convertible(archive, instance, dicom_json.decode(document), bare=True)
                 kind = instance.transfer_syntax_uid, conversions
                 pixels[kind] = pixels.get(kind, 0) + 1
     return pixels

@@ -14,8 +14,6 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
-import orjson
-
 from skiagraph.index.base import StoredInstance
 from skiagraph.services import representation
 from skiagraph.services.archive import Archive
@@ -131,7 +129,7 @@ async def selected(documents: AsyncIterator[Documents], fields: Fields) -> Async
     selection = Selection(ReturnTable(frozenset()), fields.include, fields.include_private)
 
     def select(pairs: Documents) -> Documents:
-        return [(instance, _ordered(selection.of(orjson.loads(document)))) for instance, document in pairs]
+        return [(instance, _ordered(selection.of(dicom_json.decode(document)))) for instance, document in pairs]
 
     try:
         async for pairs in documents:
@@ -184,7 +182,7 @@ def xml_parts(boundary: str, base_url: str, base: Base, written: Charset = UTF_8
 
 
 def _xml(instance: StoredInstance, document: bytes, base: Base) -> bytes:
-    return native_xml.to_xml(orjson.loads(document), bulk_base=base(instance.path))
+    return native_xml.to_xml(dicom_json.decode(document), bulk_base=base(instance.path))
 
 
 async def _gathered(

@@ -15,7 +15,6 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from skiagraph.errors import ResourceNotFound
 from skiagraph.index.base import StoredInstance
 from skiagraph.pixels import appearance, decode, elements, mosaic, picture, rendition
 from skiagraph.pixels.elements import Bulk
@@ -24,6 +23,7 @@ from skiagraph.pixels.mosaic import Mosaic, Tile
 from skiagraph.pixels.rendition import Rendition, Subject
 from skiagraph.services import plain, representation, stored_frames, videos
 from skiagraph.services.archive import Archive
+from skiagraph.standard import dicom_json
 from skiagraph.values import Attributes
 from skiagraph.wire.rendering_query import RenderingQuery
 
@@ -117,16 +117,14 @@ async def describe(archive: Archive, instance: StoredInstance) -> Description:
 
 
 async def _describe(archive: Archive, instance: StoredInstance) -> Description:
-    async for chunk in await archive.index.documents(instance.path):
-        for _, document in chunk:
-            if len(document) < 2**16:
-                return _parsed(document)
-            return await archive.workers.run(_parsed, document)
-    raise ResourceNotFound(f"There is no metadata of {instance.path}.")
+    document = await representation.document(archive, instance)
+    if len(document) < 2**16:
+        return _parsed(document)
+    return await archive.workers.run(_parsed, document)
 
 
 def _parsed(document: bytes) -> Description:
-    attributes: Attributes = orjson.loads(document)
+    attributes = dicom_json.decode(document)
     size = len(document) * _WEIGHT
     image = ImageParams.from_attributes(attributes)
     tiles = mosaic.from_attributes(attributes, image) if _is(attributes, WHOLE_SLIDE) else None

@@ -10,9 +10,11 @@ Typesetting costs memory for each character, so there are bounds; what is beyond
 
 from __future__ import annotations
 
+import ctypes
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
@@ -172,6 +174,8 @@ def to_pdf(attributes: Attributes, report: Report, base_url: str) -> bytes:
     if len(data) > _LITTLE:
         for _ in range(_REMEMBERED):
             _compiled(b"", {})
+        with suppress(OSError, AttributeError):  # glibc keeps what is freed in threads otherwise
+            ctypes.CDLL(None).malloc_trim(0)
     return made
 
 

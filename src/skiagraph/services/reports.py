@@ -11,14 +11,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-import orjson
-
-from skiagraph.errors import NoAcceptableRepresentation, ResourceNotFound
+from skiagraph.errors import NoAcceptableRepresentation
 from skiagraph.index.base import StoredInstance
 from skiagraph.services import report_pdf, representation
 from skiagraph.services.archive import Archive
-from skiagraph.services.representation import Representation, Version
-from skiagraph.standard import native_xml, structured_report
+from skiagraph.services.representation import Representation, TooMuchContent, Version
+from skiagraph.standard import dicom_json, native_xml, structured_report
 from skiagraph.values import ByteRange
 from skiagraph.wire import charset, query, report_html, report_rtf, report_text
 from skiagraph.wire.accept import refuse_dicom, rendered_offers
@@ -53,7 +51,10 @@ def is_report(instance: StoredInstance) -> bool:
 
 async def has_content(archive: Archive, instance: StoredInstance) -> bool:
     """Whether there is a content tree to render."""
-    document = await _document(archive, instance)
+    try:
+        document = await representation.content(archive, instance)
+    except TooMuchContent:
+        return False
     if len(document) < _AT_ONCE:
         return _has_content(document)
     return await archive.workers.run(_has_content, document)
@@ -66,8 +67,12 @@ async def represent(
     location = f"{base_url}/{instance.path}"
 
     async def make() -> Made | None:
-        document = await _document(archive, instance)
-        if len(document) < _AT_ONCE and media_type != PDF:
+        if media_type == PDF:  # which takes seconds where it is long: others are to find a thread beside it
+            async with archive.workers.turn("printing", 1):
+                document = await representation.content(archive, instance)
+                return await archive.workers.run(render, document, media_type, base_url, location)
+        document = await representation.content(archive, instance)
+        if len(document) < _AT_ONCE:
             return render(document, media_type, base_url, location)
         return await archive.workers.run(render, document, media_type, base_url, location)
 
@@ -81,7 +86,7 @@ def render(document: bytes, media_type: str, base_url: str, location: str) -> Ma
 
     Raises Unprintable for a PDF that can not be made.
     """
-    attributes = orjson.loads(document)
+    attributes = dicom_json.decode(document)
     report = structured_report.read(attributes)
     if report is None:
         return None
@@ -102,7 +107,7 @@ async def retrieve(archive: Archive, request: Request, instance: StoredInstance)
     Raises
     ------
     NoAcceptableRepresentation
-        It has no content tree, or none of its media types is acceptable.
+        It has no content tree, or more content than is rendered, or none of its media types is acceptable.
     BadRequest
         DICOM media types are asked for beside rendered ones (§8.7.5).
     """
@@ -140,16 +145,8 @@ async def _in_charset(part: Representation, media_type: str, written: Charset) -
     return _representation(Made(f"{media_type}; charset={written.name}", encode(data)), part.location)
 
 
-async def _document(archive: Archive, instance: StoredInstance) -> bytes:
-    """The metadata as JSON text."""
-    async for chunk in await archive.index.documents(instance.path):
-        for _, document in chunk:
-            return document
-    raise ResourceNotFound(f"There is no metadata of {instance.path}.")
-
-
 def _has_content(document: bytes) -> bool:
-    return structured_report.has_content(orjson.loads(document))
+    return structured_report.has_content(dicom_json.decode(document))
 
 
 def _representation(made: Made, location: str) -> Representation:

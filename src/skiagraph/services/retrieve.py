@@ -20,7 +20,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeAlias
 
-import orjson
 import structlog
 
 from skiagraph.errors import BadRequest, NoAcceptableRepresentation
@@ -31,7 +30,7 @@ from skiagraph.services.archive import Archive
 from skiagraph.services.conversion import Conversions
 from skiagraph.services.representation import Representation, Version
 from skiagraph.services.zipped import File
-from skiagraph.standard import media_types
+from skiagraph.standard import dicom_json, media_types
 from skiagraph.standard.media_types import DICOM, ZIP
 from skiagraph.values import Level, ResourcePath
 from skiagraph.wire import multipart_writer, query
@@ -248,7 +247,7 @@ async def _instances(
     if certain:
         async for documents in await archive.index.documents(path):
             for instance, document in documents:
-                attributes = orjson.loads(document)
+                attributes = dicom_json.decode(document)
                 conversions = conversion.convertible(archive, instance, attributes)
                 if anonymize:
                     outcome = deidentified.outcome(instance, attributes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from pydicom.dataset import Dataset
 from archives import Given, opened
 from dicom_files import ct, part10
 from skiagraph.errors import BadRequest, NoAcceptableRepresentation
+from skiagraph.services import reports, representation
 
 BASIC_TEXT = "1.2.840.10008.5.1.4.1.1.88.11"
 KEY_OBJECTS = "1.2.840.10008.5.1.4.1.1.88.59"
@@ -98,3 +100,40 @@ def test_parameters_are_checked_and_mean_nothing(given: Given) -> None:
 def test_dicom_beside_text_is_400(given: Given) -> None:
     (instance,) = given.store(report(text("a")))
     assert isinstance(given.get(f"{instance.path}/rendered", "text/html, application/dicom").error, BadRequest)
+
+
+def test_too_much_to_render(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
+    small, large = report(text("x")), report(text("x" * 5000), StudyInstanceUID="1.2.3")
+    one, other = given.store(small, large)
+    monkeypatch.setattr(representation, "LARGEST_CONTENT", 3000)
+    for accept in ("text/html", "text/plain", "text/xml", "text/rtf", "application/pdf"):
+        assert given.get(f"{one.path}/rendered", accept).status == 200
+        answer = given.get(f"{other.path}/rendered", accept)
+        assert isinstance(answer.error, NoAcceptableRepresentation)
+        assert "3000" in answer.error.message
+    assert given.get("studies/1.2.3/rendered").status == 406, "it is none of the Instances that are rendered"
+    assert given.get(f"{other.path}/thumbnail").status == 200, "an icon"
+    assert given.get(f"{other.path}/metadata").status == 200
+
+
+def test_printing_leaves_a_thread_for_others(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
+    instances = given.store(*(report(text(f"{number}")) for number in range(4)))
+    now, most = 0, 0
+
+    async def run(*arguments: object) -> reports.Made:
+        nonlocal now, most
+        now += 1
+        most = max(most, now)
+        await asyncio.sleep(0)
+        now -= 1
+        return reports.Made("application/pdf", b"%PDF-")
+
+    monkeypatch.setattr(given.archive.workers, "run", run)
+
+    async def main() -> None:
+        await asyncio.gather(
+            *(reports.represent(given.archive, one, reports.PDF, "http://example.org") for one in instances)
+        )
+
+    asyncio.run(main())
+    assert most == 1
