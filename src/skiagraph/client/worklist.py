@@ -18,10 +18,11 @@ import json
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import quote
 
 import httpx
 
@@ -52,19 +53,31 @@ _WADO_RS, _RETRIEVE_URL = "0040E025", "00081190"
 _STUDY, _SERIES, _REFERENCED = "0020000D", "0020000E", "00081199"
 _SCHEDULED_CODE = "00404018"
 _CLASS, _INSTANCE = "00081150", "00081155"
+_MORE = "additional results"
+"""What a server says that gives less than there is (PS3.18 §8.3.4.4)."""
+_TEXT_VALUE = "0040A160"
+_TEMPORARY = (408, 425, 429)
+_CREDENTIALS = ("authorization", "cookie")
+_BROKEN = (httpx.ReadError, httpx.WriteError, httpx.ReadTimeout, httpx.RemoteProtocolError)
+"""A connection that breaks while an answer is awaited."""
 
 
 class WorklistError(Exception):
     """The server refused; the message is what it said."""
 
-    def __init__(self, response: httpx.Response) -> None:
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(f"{status}: {message}")
+        self.status = status
+
+    @classmethod
+    def of(cls, response: httpx.Response) -> Self:
+        """Return what a response says: in its Warning, and in its status report, if that is JSON."""
         warning = response.headers.get("warning", "").partition(": ")[2]
-        super().__init__(f"{response.status_code}: {warning or response.text[:500]}")
-        self.status = response.status_code
+        return cls(response.status_code, " ".join(filter(None, (warning, _said(response.text)))))
 
 
 class AlreadyClaimed(WorklistError):
-    """Somebody else was faster, or the Workitem is finished."""
+    """Somebody else was faster, or the Workitem is finished or gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +132,7 @@ class Worklist:
         self.url = url.rstrip("/")
         self.ae_title = ae_title
         self.http = client or httpx.Client(timeout=60)
+        self._name = quote(ae_title, safe="")
 
     def __enter__(self) -> Self:
         return self
@@ -132,9 +146,15 @@ class Worklist:
 
     def search(self, keys: Mapping[str, str] | None = None) -> list[Attributes]:
         """Return the Workitems that match, earliest start first; keys are keywords, paths into Sequences with dots."""
-        response = self._send("GET", "workitems", params=dict(keys or {}))
-        found: list[Attributes] = response.json() if response.content else []
-        return found
+        wanted = dict(keys or {})
+        found: list[Attributes] = []
+        while True:
+            response = self._send("GET", "workitems", params=wanted)
+            page: list[Attributes] = response.json() if response.content else []
+            found += page
+            if not page or "limit" in wanted or _MORE not in response.headers.get("warning", ""):
+                return found
+            wanted["offset"] = str(int(wanted.get("offset", 0)) + len(page))
 
     def retrieve(self, uid: str) -> Attributes:
         """Return a Workitem."""
@@ -144,7 +164,7 @@ class Worklist:
     def create(self, attributes: Attributes, uid: str | None = None) -> str:
         """Create a Workitem; return its UID."""
         uid = uid or f"2.25.{uuid.uuid4().int}"
-        self._send("POST", "workitems", params={"workitem": uid}, json=[attributes])
+        self._send("POST", "workitems", again=False, params={"workitem": uid}, json=[attributes])
         return uid
 
     # What happens
@@ -152,26 +172,31 @@ class Worklist:
     def subscribe(self, keys: Mapping[str, str] | None = None, *, workitem: str | None = None) -> None:
         """Subscribe to one Workitem, to those that match, or to all, there and to come."""
         uid = workitem or (FILTERED_SUBSCRIPTION if keys else GLOBAL_SUBSCRIPTION)
-        self._send("POST", f"workitems/{uid}/subscribers/{self.ae_title}", params=dict(keys or {}))
+        self._send("POST", f"workitems/{uid}/subscribers/{self._name}", params=dict(keys or {}))
 
     def unsubscribe(self, *, workitem: str | None = None) -> None:
         """End the subscription to one Workitem, or all there are."""
-        self._send("DELETE", f"workitems/{workitem or GLOBAL_SUBSCRIPTION}/subscribers/{self.ae_title}")
+        self._send("DELETE", f"workitems/{workitem or GLOBAL_SUBSCRIPTION}/subscribers/{self._name}")
 
     def reports(self) -> Iterator[Attributes]:
         """Yield event reports, oldest first, for ever; one is acknowledged when the next is asked for.
 
-        The connection is opened again, ever more slowly, when it breaks.
+        The connection is opened again, ever more slowly, when it breaks. What was yielded last then comes once more.
+
+        Raises
+        ------
+        WorklistError
+            The server refuses the connection, so that trying again would not help.
         """
-        from websockets.exceptions import WebSocketException
+        from websockets.exceptions import InvalidStatus, WebSocketException
         from websockets.sync.client import connect
 
+        address = f"ws{self.url.removeprefix('http')}/ws/subscribers/{self._name}?acknowledge=true"
         pause = 0.0
         while True:
+            credentials = {name: self.http.headers[name] for name in _CREDENTIALS if name in self.http.headers}
             try:
-                with connect(
-                    f"ws{self.url.removeprefix('http')}/ws/subscribers/{self.ae_title}?acknowledge=true"
-                ) as socket:
+                with connect(address, additional_headers=credentials) as socket:
                     pause = 0.0
                     for text in socket:
                         report: Attributes = json.loads(text)
@@ -179,6 +204,11 @@ class Worklist:
                             continue
                         yield report
                         socket.send(json.dumps({_RESPONDED_TO: {"vr": "US", "Value": report[_MESSAGE_ID]["Value"]}}))
+            except InvalidStatus as error:
+                answer = error.response
+                if 400 <= answer.status_code < 500 and answer.status_code not in _TEMPORARY:
+                    text = (answer.body or b"").decode("utf-8", "replace")
+                    raise WorklistError(answer.status_code, _said(text) or answer.reason_phrase) from error
             except (WebSocketException, OSError):
                 pass
             pause = min(_SLOWEST, pause * 2 + 0.1)
@@ -187,10 +217,11 @@ class Worklist:
     def ready(self, keys: Mapping[str, str] | None = None) -> Iterator[str]:
         """Yield the UIDs of Workitems that wait for a performer: those that are there, then those reported.
 
-        A Workitem may be named more than once, and may be claimed by somebody else in the meantime.
+        All of them match the keys, whatever else this worker is subscribed to. One may be claimed by somebody else in
+        the meantime.
         """
-        waiting = {"ProcedureStepState": State.SCHEDULED, "InputReadinessState": "READY"}
-        for found in self.search({**(keys or {}), **waiting}):
+        waiting = {**(keys or {}), "ProcedureStepState": State.SCHEDULED, "InputReadinessState": "READY"}
+        for found in self.search(waiting):
             yield str(value(found, "00080018"))
         for report in self.reports():
             if (value(report, _EVENT_TYPE), value(report, STATE), value(report, READINESS)) == (
@@ -198,7 +229,9 @@ class Worklist:
                 State.SCHEDULED,
                 "READY",
             ):
-                yield str(value(report, _AFFECTED_UID))
+                uid = str(value(report, _AFFECTED_UID))
+                if self.search({**waiting, "SOPInstanceUID": uid}):
+                    yield uid
 
     # What one does
 
@@ -211,11 +244,18 @@ class Worklist:
             Somebody else was faster, or it is finished.
         """
         lock = f"2.25.{uuid.uuid4().int}"
-        response = self._try("PUT", f"workitems/{uid}/state/{self.ae_title}", json=[_change(State.IN_PROGRESS, lock)])
+        path, change = f"workitems/{uid}/state/{self._name}", [_change(State.IN_PROGRESS, lock)]
+        try:
+            response = self._try("PUT", path, again=False, json=change)
+        except _BROKEN:
+            # Nobody knows whether the claim arrived. Nobody else has this lock: who may update with it holds the step.
+            response = self._try("PUT", path, json=change)
+            if not response.is_success and self._holds(uid, lock):
+                return Step(self, uid, lock)
         if response.status_code in (400, 404, 409, 410):
-            raise AlreadyClaimed(response)
+            raise AlreadyClaimed.of(response)
         if not response.is_success:
-            raise WorklistError(response)
+            raise WorklistError.of(response)
         return Step(self, uid, lock)
 
     @contextmanager
@@ -232,7 +272,8 @@ class Worklist:
             yield step
         except BaseException as error:
             if not step.finished:
-                step.cancel(f"The worker failed ({type(error).__name__}).")
+                with suppress(WorklistError, httpx.TransportError):  # what went wrong first is worth more
+                    step.cancel(f"The worker failed ({type(error).__name__}).")
             raise
         if not step.finished:
             step.cancel("The worker did not finish the step.")
@@ -240,16 +281,26 @@ class Worklist:
     def request_cancellation(self, uid: str, reason: str = "") -> None:
         """Ask whoever performs a Workitem to cancel it; one that nobody has claimed is canceled."""
         said = {CANCELLATION_REASON: {"vr": "LT", "Value": [reason]}} if reason else {}
-        self._send("POST", f"workitems/{uid}/cancelrequest/{self.ae_title}", json=[said])
+        self._send("POST", f"workitems/{uid}/cancelrequest/{self._name}", json=[said])
 
-    def _try(self, method: str, path: str, **more: Any) -> httpx.Response:
+    def _holds(self, uid: str, lock: str) -> bool:
+        """Whether a Workitem was claimed with a lock: an update of nothing tells."""
+        return self._try("POST", f"workitems/{uid}", **_update({}, lock)).is_success
+
+    def _try(self, method: str, path: str, *, again: bool = True, **more: Any) -> httpx.Response:
+        """Send a request; `again`: once more where the connection breaks, as that changes nothing twice."""
         headers = {"accept": _JSON} | ({"content-type": _JSON} if "json" in more else {})
+        try:
+            return self.http.request(method, f"{self.url}/{path}", headers=headers, **more)
+        except _BROKEN:
+            if not again:
+                raise
         return self.http.request(method, f"{self.url}/{path}", headers=headers, **more)
 
     def _send(self, method: str, path: str, **more: Any) -> httpx.Response:
         response = self._try(method, path, **more)
         if not response.is_success:
-            raise WorklistError(response)
+            raise WorklistError.of(response)
         return response
 
 
@@ -334,13 +385,30 @@ class Step:
         self._finish(State.CANCELED)
 
     def _update(self, attributes: Attributes) -> None:
-        locked = attributes | {TRANSACTION_UID: {"vr": "UI", "Value": [self.lock]}}
-        self._worklist._send("POST", f"workitems/{self.uid}", params={"transaction-uid": self.lock}, json=[locked])
+        self._worklist._send("POST", f"workitems/{self.uid}", **_update(attributes, self.lock))
 
     def _finish(self, state: State) -> None:
-        ae_title = self._worklist.ae_title
-        self._worklist._send("PUT", f"workitems/{self.uid}/state/{ae_title}", json=[_change(state, self.lock)])
+        path = f"workitems/{self.uid}/state/{self._worklist._name}"
+        self._worklist._send("PUT", path, json=[_change(state, self.lock)])
         self.finished = True
+
+
+def _update(attributes: Attributes, lock: str) -> dict[str, Any]:
+    """The lock stands where every edition of the standard looks for it."""
+    locked = {TRANSACTION_UID: {"vr": "UI", "Value": [lock]}} | attributes
+    return {"params": {"transaction-uid": lock}, "json": [locked]}
+
+
+def _said(text: str) -> str:
+    """Return what a status report says, as DICOM JSON or by RFC 9457; of other text its beginning."""
+    try:
+        report = json.loads(text)
+        report = report[0] if isinstance(report, list) else report
+        if _TEXT_VALUE in report:
+            return str(value(report, _TEXT_VALUE))[:2000]
+        return " ".join(map(str, [report["detail"], *report.get("details", ())]))[:2000]
+    except (ValueError, TypeError, LookupError, AttributeError):
+        return text.strip()[:500]
 
 
 def _change(state: State, lock: str) -> Attributes:
