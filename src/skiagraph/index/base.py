@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from skiagraph.standard.header import Bulk, Header
 from skiagraph.standard.kind import Kind
@@ -246,6 +246,13 @@ class QueuedReport:
     """A DICOM JSON object without the Message ID (0000,0110)."""
 
 
+class Trimmed(NamedTuple):
+    """How many reports were dropped, and how many of them nobody had acknowledged."""
+
+    dropped: int
+    unread: int
+
+
 REPORT_BYTES = 1 << 20
 """Bytes of reports that are read in one go, where nothing else is said."""
 
@@ -348,10 +355,19 @@ class Books(Protocol):
         """Note that a subscriber has all reports up to a number."""
         ...
 
-    def trim(self, *, length: int, not_before: float, read_before: float = ...) -> int:
-        """Drop reports that are too old, or too many for one subscriber; return how many of them were unread.
+    def trim(
+        self,
+        *,
+        length: int,
+        not_before: float,
+        read_before: float = ...,
+        ae_titles: Sequence[str] | None = None,
+        most: int = ...,
+    ) -> Trimmed:
+        """Drop reports that are too old, or too many for one subscriber; `most` of them, and there may be more.
 
         Acknowledged ones are dropped if they were made before `read_before`; all of them where it is not given.
+        `ae_titles`: of these alone the queues are measured (`RecordIndex.long_queues`); that takes a while for all.
         """
         ...
 
@@ -385,6 +401,10 @@ class RecordIndex(Protocol):
 
     async def news(self, after: int, limit: int, size: int = REPORT_BYTES) -> list[QueuedReport]:
         """Reports of all subscribers behind a number, bounded alike; those of one event share its bytes."""
+        ...
+
+    async def long_queues(self, length: int) -> list[str]:
+        """AE titles for which more reports wait than so many."""
         ...
 
     async def newest_report(self) -> int:

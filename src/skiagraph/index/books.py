@@ -6,7 +6,8 @@ import math
 from collections.abc import Iterator, Sequence
 
 from skiagraph.index import records, subscriptions
-from skiagraph.index.base import Record, RecordSearch, StoredInstance
+from skiagraph.index.base import Record, RecordSearch, StoredInstance, Trimmed
+from skiagraph.index.changes import FARTHEST
 from skiagraph.index.entities import Connection
 from skiagraph.index.record_search import RecordSearching
 from skiagraph.standard.kind import Kind
@@ -85,5 +86,20 @@ class SqlBooks:
     def acknowledge(self, ae_title: str, number: int) -> None:
         subscriptions.acknowledge(self._connection, ae_title, number)
 
-    def trim(self, *, length: int, not_before: float, read_before: float = math.inf) -> int:
-        return subscriptions.trim(self._connection, length=length, not_before=not_before, read_before=read_before)
+    def trim(
+        self,
+        *,
+        length: int,
+        not_before: float,
+        read_before: float = math.inf,
+        ae_titles: Sequence[str] | None = None,
+        most: int = FARTHEST,
+    ) -> Trimmed:
+        return subscriptions.trim(
+            self._connection,
+            length=length,
+            not_before=not_before,
+            read_before=read_before,
+            ae_titles=ae_titles,
+            most=most,
+        )

@@ -183,6 +183,9 @@ class SqlIndex:
     async def news(self, after: int, limit: int, size: int = REPORT_BYTES) -> list[QueuedReport]:
         return await self._there(subscriptions.news, after, limit, size)
 
+    async def long_queues(self, length: int) -> list[str]:
+        return await self._there(subscriptions.long_queues, length)
+
     async def newest_report(self) -> int:
         return self._here(subscriptions.newest, "reports")
 

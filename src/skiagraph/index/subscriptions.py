@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from functools import lru_cache
 
-from skiagraph.index.base import QueuedReport, Record, RecordSearch
+from skiagraph.index.base import QueuedReport, Record, RecordSearch, Trimmed
 from skiagraph.index.changes import FARTHEST
 from skiagraph.index.entities import Connection
 from skiagraph.index.record_search import RecordSearching
@@ -184,19 +184,17 @@ _ACKNOWLEDGE = (
     " WHERE name = 'reports' AND EXISTS (SELECT 1 FROM reports WHERE ae_title = ?1 AND id <= ?2)"
     " ON CONFLICT DO UPDATE SET acknowledged = max(subscribers.acknowledged, excluded.acknowledged)"
 )
-_TRIM_READ = (
-    "DELETE FROM reports WHERE id IN (SELECT r.id FROM subscribers s JOIN reports r"
-    " ON r.ae_title = s.ae_title AND r.id <= s.acknowledged JOIN events e ON e.id = r.event WHERE e.created_at < ?)"
-    " RETURNING event"
-)
-_OLD = "SELECT max(id) FROM events WHERE created_at < ?"
-_LONG = "SELECT ae_title, count(*) FROM reports GROUP BY ae_title HAVING count(*) > ?"
+_BEFORE = "SELECT id FROM events WHERE created_at < ? ORDER BY created_at DESC, id DESC LIMIT 1"
+_LAST_OF = "SELECT id FROM reports WHERE event <= ? ORDER BY event DESC, id DESC LIMIT 1"
 _UNREAD = "coalesce(id > (SELECT acknowledged FROM subscribers s WHERE s.ae_title = reports.ae_title), 1)"
-_TRIM_OLD = f"DELETE FROM reports WHERE event <= ? RETURNING event, {_UNREAD}"  # noqa: S608
-_TRIM_LONG = (
-    "DELETE FROM reports WHERE id IN (SELECT id FROM reports WHERE ae_title = ? ORDER BY id LIMIT ?)"  # noqa: S608
-    f" RETURNING event, {_UNREAD}"
+_TRIM = f"DELETE FROM reports WHERE id IN ({{}} LIMIT ?) RETURNING event, {_UNREAD}"  # noqa: S608
+_TRIM_READ = _TRIM.format(
+    "SELECT r.id FROM subscribers s CROSS JOIN reports r ON r.ae_title = s.ae_title AND r.id <= min(s.acknowledged, ?)"
 )
+_TRIM_OLD = _TRIM.format("SELECT id FROM reports WHERE event <= ?")
+_TRIM_LONG = _TRIM.format("SELECT id FROM reports WHERE ae_title = ? ORDER BY id")
+_LONG = "SELECT ae_title FROM reports GROUP BY ae_title HAVING count(*) > ?"
+_LENGTH = "SELECT count(*) FROM reports WHERE ae_title = ?"
 _FORGET_EVENT = "DELETE FROM events WHERE id = ? AND NOT EXISTS (SELECT 1 FROM reports r WHERE r.event = events.id)"
 _FORGET_SUBSCRIBERS = (
     "DELETE FROM subscribers WHERE NOT EXISTS (SELECT 1 FROM reports r WHERE r.ae_title = subscribers.ae_title)"
@@ -253,16 +251,44 @@ def acknowledge(connection: Connection, ae_title: str, number: int) -> None:
     connection.execute(_ACKNOWLEDGE, (ae_title, max(0, min(number, FARTHEST))))
 
 
-def trim(connection: Connection, *, length: int, not_before: float, read_before: float) -> int:
-    """Drop reports that were acknowledged; then those too old, or too many; return how many were lost."""
-    freed = {row[0] for row in connection.execute(_TRIM_READ, (read_before,))}
+def long_queues(connection: Connection, length: int) -> list[str]:
+    return [row[0] for row in connection.execute(_LONG, (length,))]
+
+
+def trim(
+    connection: Connection,
+    *,
+    length: int,
+    not_before: float,
+    read_before: float,
+    ae_titles: Sequence[str] | None,
+    most: int,
+) -> Trimmed:
+    """Drop reports that were acknowledged; then those too old, or too many; see `base.Books.trim`."""
     dropped: list[tuple[int, int]] = []
-    old = connection.execute(_OLD, (not_before,)).fetchone()[0]
+
+    def drop(statement: str, *values: object, number: int = most) -> None:
+        dropped.extend(connection.execute(statement, (*values, min(number, most - len(dropped)))))
+
+    read = _behind(connection, read_before)
+    if read is not None:
+        last = connection.execute(_LAST_OF, (read,)).fetchone()
+        if last is not None:
+            drop(_TRIM_READ, last[0])
+    old = _behind(connection, not_before)
     if old is not None:
-        dropped += connection.execute(_TRIM_OLD, (old,)).fetchall()
-    for ae_title, number in connection.execute(_LONG, (length,)).fetchall():
-        dropped += connection.execute(_TRIM_LONG, (ae_title, number - length)).fetchall()
-    freed.update(event for event, _ in dropped)
-    connection.executemany(_FORGET_EVENT, [(event,) for event in freed])
+        drop(_TRIM_OLD, old)
+    for ae_title in long_queues(connection, length) if ae_titles is None else ae_titles:
+        if len(dropped) >= most:
+            break
+        excess = connection.execute(_LENGTH, (ae_title,)).fetchone()[0] - length
+        drop(_TRIM_LONG, ae_title, number=max(0, excess))
+    connection.executemany(_FORGET_EVENT, {(event,) for event, _ in dropped})
     connection.execute(_FORGET_SUBSCRIBERS)
-    return sum(unread for _, unread in dropped)
+    return Trimmed(len(dropped), sum(unread for _, unread in dropped))
+
+
+def _behind(connection: Connection, moment: float) -> int | None:
+    """Return the last event that was made before a moment."""
+    row = connection.execute(_BEFORE, (moment,)).fetchone()
+    return None if row is None else row[0]

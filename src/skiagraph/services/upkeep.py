@@ -32,6 +32,8 @@ _INTERVAL = 20.0
 """Seconds between two looks."""
 _AT_ONCE = 200
 """Workitems in one transaction."""
+_TRIMMED = 2000
+"""Reports in one transaction."""
 _AGAIN = 3600.0
 """Seconds after which a Workitem that a deletion lock holds is looked at again."""
 _KEPT = 60.0
@@ -63,8 +65,8 @@ async def look(archive: Archive, now: float) -> int:
         if isinstance(result, Exception):
             log.warning("a Workitem is due and can not be dealt with", workitem=uid, error=type(result).__name__)
             await journal.write(partial(_postpone, uid=uid, until=now + _AGAIN))
-    lost = await journal.write(lambda books: tidy(books, settings, now))
-    if lost:
+    await journal.write(lambda books: forget(books, now))
+    if lost := await trim(archive, now):
         log.warning("event reports were dropped unread", reports=lost)
     return sum(not isinstance(result, Exception) for result in results)
 
@@ -93,16 +95,30 @@ def _postpone(books: Books, *, uid: str, until: float) -> None:
         books.put(replace(record, due_at=until))
 
 
-def tidy(books: Books, settings: Settings, now: float) -> int:
-    """Delete what modalities performed when its time is over, and trim the queues; return how many were lost unread."""
+def forget(books: Books, now: float) -> None:
+    """Delete what modalities performed when its time is over."""
     for kind in (ENTRY, PERFORMED):
         for record in books.due(kind, now, _AT_ONCE):
             books.delete(record)
-    return books.trim(
-        length=settings.event_report_queue,
-        not_before=now - settings.event_report_days * _DAY,
-        read_before=now - _KEPT,
-    )
+
+
+async def trim(archive: Archive, now: float) -> int:
+    """Trim the queues of reports, some at a time so that others get their turn; return how many were lost unread."""
+    settings, lost = archive.settings, 0
+    long_queues = await archive.index.long_queues(settings.event_report_queue)
+    while True:
+        dropped, unread = await archive.journal.write(
+            lambda books: books.trim(
+                length=settings.event_report_queue,
+                not_before=now - settings.event_report_days * _DAY,
+                read_before=now - _KEPT,
+                ae_titles=long_queues,
+                most=_TRIMMED,
+            )
+        )
+        lost += unread
+        if dropped < _TRIMMED:
+            return lost
 
 
 def announce_start(books: Books, settings: Settings) -> None:

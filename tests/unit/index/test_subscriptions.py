@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import shutil
 import sqlite3
@@ -124,18 +125,18 @@ def test_acknowledged_reports_are_kept_for_a_while(tables: Tables) -> None:
         tables.write(lambda b: b.report(b"{}", ["ONE"]))
     tables.write(lambda b: b.acknowledge("ONE", 2))
     before = time.time() - 60
-    assert tables.write(lambda b: b.trim(length=9, not_before=0, read_before=before)) == 0
+    assert tables.write(lambda b: b.trim(length=9, not_before=0, read_before=before)).unread == 0
     assert tables.rows("reports") == 3
-    assert tables.write(lambda b: b.trim(length=1, not_before=0, read_before=before)) == 0
+    assert tables.write(lambda b: b.trim(length=1, not_before=0, read_before=before)).unread == 0
     assert tables.rows("reports") == 1
-    assert tables.write(lambda b: b.trim(length=0, not_before=0, read_before=before)) == 1
+    assert tables.write(lambda b: b.trim(length=0, not_before=0, read_before=before)).unread == 1
     assert tables.rows("events") == 0
 
 
 def test_old_reports_that_were_acknowledged_are_not_lost(tables: Tables) -> None:
     tables.write(lambda b: b.report(b"{}", ["ONE", "TWO", "TWO"]))
     tables.write(lambda b: b.acknowledge("ONE", 1))
-    assert tables.write(lambda b: b.trim(length=9, not_before=math.inf, read_before=0)) == 2
+    assert tables.write(lambda b: b.trim(length=9, not_before=math.inf, read_before=0)).unread == 2
     assert [tables.rows(table) for table in ("reports", "events", "subscribers")] == [0, 0, 0]
 
 
@@ -163,3 +164,18 @@ def test_a_filter_joins_what_matches_when_it_is_given_and_when_it_comes(tables: 
 
     assert tables.write(work) == {"1.1": ["ONE"], "1.2": [], "1.3": ["ONE"], "1.4": []}
     assert tables.rows("step_subscriptions") == 2
+
+
+def test_queues_are_trimmed_some_at_a_time(tables: Tables) -> None:
+    """First what is acknowledged, then what is too much: of the queues that were found long."""
+    for _ in range(5):
+        tables.write(lambda b: b.report(b"{}", ["ONE", "TWO", "THREE"]))
+    tables.write(lambda b: b.acknowledge("ONE", 10))
+    assert sorted(asyncio.run(tables.index.long_queues(4))) == ["ONE", "THREE", "TWO"]
+    assert asyncio.run(tables.index.long_queues(5)) == []
+    trimmed = [
+        tables.write(lambda b: b.trim(length=1, not_before=0, ae_titles=["ONE", "TWO"], most=3)) for _ in range(4)
+    ]
+    assert trimmed == [(3, 0), (3, 2), (2, 2), (0, 0)]
+    left = [len(asyncio.run(tables.index.queued(ae, 0, 9))) for ae in ("ONE", "TWO", "THREE")]
+    assert left == [1, 1, 5]

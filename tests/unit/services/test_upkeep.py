@@ -345,3 +345,23 @@ class TestAnnouncements:
             assert self.announced(keeper, "FALLBACK") == [["RESTARTED", "COLD START", "COLD START"]]
             keeper.create("1.2")
             assert self.announced(keeper, "FALLBACK")[1:] == [["RESTARTED", "COLD START", "WARM START"]]
+
+
+def test_long_queues_are_trimmed_to_the_end(keeper: Keeper, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some at a time, so that others get their turn."""
+    monkeypatch.setattr(upkeep, "_TRIMMED", 2)
+    journal, index = keeper.archive.journal, keeper.archive.index
+
+    async def reports() -> None:
+        for _ in range(5):
+            await journal.write(lambda books: books.report(b"{}", ["ONE", "TWO"]))
+        for report in await index.queued("TWO", 0, 9):
+            await journal.write(lambda books, report=report: books.acknowledge("TWO", report.number))  # type: ignore[misc]
+
+    asyncio.run(reports())
+    with capture_logs() as logs:
+        keeper.look(later=DAY)
+        assert logs == []
+        keeper.look(later=8 * DAY)
+    assert logs == [{"event": "event reports were dropped unread", "reports": 5, "log_level": "warning"}]
+    assert asyncio.run(index.queued("ONE", 0, 9)) == asyncio.run(index.queued("TWO", 0, 9)) == []
