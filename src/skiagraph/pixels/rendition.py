@@ -54,7 +54,11 @@ class Rendition:
         if wanted in (None, IccProfile.NO) or self.media_type in picture.EMBED:
             return
         if self.media_type not in (picture.JXL, picture.MP4) or wanted not in (IccProfile.YES, IccProfile.SRGB):
-            raise BadRequest(f"'iccprofile={wanted.value if wanted else ''}' is not possible with {self.media_type}.")
+            possible = "no, yes and srgb" if self.media_type in (picture.JXL, picture.MP4) else "no"
+            raise BadRequest(
+                f"'iccprofile={wanted.value if wanted else ''}' is not possible with {self.media_type}, only"
+                f" {possible}: of the rendered media types {', '.join(sorted(picture.EMBED))} can hold every profile."
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,11 @@ _FUNCTIONS = {
     "linear-exact": VoiFunction.LINEAR_EXACT,
     "sigmoid": VoiFunction.SIGMOID,
 }
+_WHOLE_VIEWPORT = (
+    "viewport=vw,vh,sx,sy,sw,sh is needed, width and height of the result, then x, y, width and height of the source"
+    " region; from sx on values may be left out"
+)
+_SIZE_ALONE = "viewport=vw,vh is needed, width and height of the result"
 _WHOLE_WINDOW = "window=center,width,function is needed, function being linear, linear-exact or sigmoid"
 
 
@@ -115,7 +120,7 @@ def _parameters(query: str, names: tuple[str, ...]) -> tuple[dict[str, list[str]
 
 def _window(values: list[str]) -> Window:
     if len(values) != 3:
-        raise BadRequest(f"The parameter 'window' has {len(values)} values: {_WHOLE_WINDOW}.")
+        raise BadRequest(f"The parameter 'window' has {counted(values)}: {_WHOLE_WINDOW}.")
     function = _FUNCTIONS.get(values[2])
     if function is None:
         raise BadRequest(f"The function of 'window' is {_shown(values[2])}: {_WHOLE_WINDOW}.")
@@ -129,15 +134,19 @@ def _window(values: list[str]) -> Window:
 
 
 def _viewport(values: list[str], *, regions: bool) -> Viewport:
-    syntax = "viewport=width,height,x,y,width,height is taken" if regions else "viewport=width,height is taken"
     if not 2 <= len(values) <= (6 if regions else 2):
-        raise BadRequest(f"The parameter 'viewport' has {len(values)} values: {syntax}, the first two are required.")
+        raise BadRequest(
+            f"The parameter 'viewport' has {counted(values)}: {_WHOLE_VIEWPORT if regions else _SIZE_ALONE}."
+        )
     width, height = (
         _size(value, f"The {name} of 'viewport'") for value, name in zip(values, ("width", "height"), strict=False)
     )
     if len(values) > 2 and not values[-1]:
         raise BadRequest("The parameter 'viewport' ends with a comma: inner values may be left empty, not the last.")
-    region = [None if not value else _decimal(value, "A number of 'viewport'") for value in values[2:]]
+    region = [
+        None if not value else _decimal(value, f"The {name} of the source region of 'viewport'")
+        for value, name in zip(values[2:], ("x", "y", "width", "height"), strict=False)
+    ]
     x, y, region_width, region_height = region + [None] * (4 - len(region))
     if region_width == 0 or region_height == 0:
         raise BadRequest("The source region of 'viewport' is empty: its width and height must not be 0.")
@@ -195,6 +204,13 @@ def _icc_profile(values: list[str]) -> IccProfile:
 def _charset(values: list[str]) -> tuple[str, ...]:
     """What can not be a character set is ignored like one that is not supported (§8.8)."""
     return tuple(value.strip().lower() for value in values if value.strip())
+
+
+def counted(values: list[str]) -> str:
+    """How many values there are, in words."""
+    if not any(values):
+        return "no value"
+    return f"{len(values)} values" if len(values) > 1 else "1 value"
 
 
 def _decimal(text: str, what: str) -> float:

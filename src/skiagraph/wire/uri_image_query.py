@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from skiagraph.errors import BadRequest
 from skiagraph.values import is_uid
-from skiagraph.wire.rendering_query import LARGEST_VIEWPORT, parse_rendered
+from skiagraph.wire.rendering_query import LARGEST_VIEWPORT, counted, parse_rendered
 
 Given: TypeAlias = dict[str, list[str]]
 """Values of each parameter that the request has."""
@@ -169,8 +169,11 @@ def _pair(given: Given, one: str, other: str) -> tuple[str, str] | None:
 def _fractions(values: list[str]) -> tuple[float, float, float, float]:
     syntax = "region=xmin,ymin,xmax,ymax is needed, with 0.0 <= min < max <= 1.0"
     if len(values) != 4:
-        raise BadRequest(f"The parameter 'region' has {len(values)} values: {syntax}.")
-    left, upper, right, lower = (_decimal(value, "A number of 'region'") for value in values)
+        raise BadRequest(f"The parameter 'region' has {counted(values)}: {syntax}.")
+    left, upper, right, lower = (
+        _decimal(value, f"The {name} of 'region'")
+        for value, name in zip(values, ("xmin", "ymin", "xmax", "ymax"), strict=True)
+    )
     if not (0 <= left < right <= 1 and 0 <= upper < lower <= 1):
         raise BadRequest(f"The parameter 'region' is {shown(values)}: {syntax}.")
     return left, upper, right, lower

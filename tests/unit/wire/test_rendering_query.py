@@ -227,3 +227,23 @@ def test_anything_is_understood_or_refused(query: str) -> None:
         parse_thumbnail(query)
     except BadRequest:
         pass
+
+
+@pytest.mark.parametrize(
+    ("query", "text"),
+    [
+        pytest.param("window=", "'window' has no value: window=center,width,function", id="no value"),
+        pytest.param("window=40", "has 1 value: window=center,width,function", id="one value"),
+        pytest.param("viewport=5,5,1,2,3,4,5", "has 7 values: viewport=vw,vh,sx,sy,sw,sh", id="too many"),
+        pytest.param("viewport=5,5,1,x", "The y of the source region of 'viewport' is 'x'", id="which number"),
+    ],
+)
+def test_refusals_say_what_was_wrong_and_what_is_right(query: str, text: str) -> None:
+    with pytest.raises(BadRequest) as caught:
+        parse_rendered(query)
+    assert text in caught.value.message
+
+
+def test_a_thumbnail_has_no_source_region() -> None:
+    with pytest.raises(BadRequest, match="has 6 values: viewport=vw,vh is needed, width and height of the result"):
+        parse_thumbnail("viewport=5,5,0,0,1,1")
