@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from . import report as reports
-from .run import GROUPS, Options, Run
+from .run import GROUPS, NEED_SERVERS, Options, Run
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "reference" / "performance.md"
 
@@ -46,7 +46,8 @@ def main() -> int:
     reports.print_report(report, console)
     if given.write:
         PAGE.parent.mkdir(parents=True, exist_ok=True)
-        PAGE.write_text(reports.markdown(report))
+        some = NEED_SERVERS.isdisjoint(chosen.groups) and PAGE.exists()
+        PAGE.write_text(reports.renewed(PAGE.read_text("utf-8"), report) if some else reports.markdown(report))
         console.print(f"Written: {PAGE}", highlight=False)
     return 0
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import shutil
 import statistics
 import subprocess
@@ -197,7 +198,7 @@ def markdown(report: Report) -> str:
         "",
         "skiagraph beside other servers: same data, same client, one run, on one machine. `make bench` repeats it and",
         "`python -m benchmarks --write` writes this page. Figures of different runs or machines do not compare;",
-        "the ratios inside one run do.",
+        "the ratios inside one run do. A part that was measured in a run of its own says so.",
         "",
     ]
     if report.rows:
@@ -221,9 +222,32 @@ def markdown(report: Report) -> str:
         ]
         lines += _table(("Phase", *report.memory_columns), report.memory)
     for title, text in report.subparts:
-        lines += [f"## {title}", "", "```text", text.rstrip(), "```", ""]
+        lines += _subpart(title, text)
     lines += [_PROFILE.read_text("utf-8")]
     if report.remarks:
         lines += ["## Remarks", "", *(f"- {remark}" for remark in report.remarks), ""]
     lines += ["## Machine and method", "", *_table(("What", "How"), report.setup)]
     return "\n".join(lines)
+
+
+def _subpart(title: str, text: str) -> list[str]:
+    return [f"## {title}", "", "```text", text.rstrip(), "```", ""]
+
+
+def renewed(page: str, report: Report) -> str:
+    """Return a page with the parts that a run measured in place of the old ones; all others stay."""
+    top, *sections = re.split(r"(?m)^(?=## )", page)
+    profile = _PROFILE.read_text("utf-8")
+    told = f"In a run of its own, of commit {commit() or '?'}; load average at its end {os.getloadavg()[0]:.1f}."
+    new = {
+        f"## {title}": "\n".join(_subpart(title, f"{text.rstrip()}\n\n{told}")) + "\n"
+        for title, text in report.subparts
+    }
+    known = [section.splitlines()[0] for section in sections]
+    found = [top]
+    for name, section in zip(known, sections, strict=True):
+        if name == profile.splitlines()[0]:
+            found += [text for title, text in new.items() if title not in known]
+            section = profile + "\n"
+        found.append(new.get(name, section))
+    return "".join(found)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from benchmarks.figures import Aim, Figure
-from benchmarks.report import Report, Row, markdown, number
+from benchmarks.report import Report, Row, markdown, number, renewed
 
 
 @pytest.mark.parametrize(
@@ -44,3 +44,18 @@ def test_markdown_holds_every_row() -> None:
     assert "| Frame | – | – | – | – |  |  |" in page
     assert "- Search: a note" in page
     assert "sockets \\| plain" in page
+
+
+def test_parts_of_a_page_are_renewed_and_the_rest_stays() -> None:
+    rows, remarks = [Row("Search", FAST, SLOW)], ["was busy"]
+    page = markdown(Report(rows, subparts=[("One", "first"), ("Two", "second")], remarks=remarks))
+    again = renewed(page, Report(subparts=[("Two", "changed"), ("Three", "added")]))
+    titles = [line for line in again.splitlines() if line.startswith("## ")]
+    assert titles == [
+        *("## Results", "## One", "## Two", "## Three"),
+        *("## What the profile shows", "## Remarks", "## Machine and method"),
+    ]
+    for text in ("| Search |", "\nfirst\n", "\nchanged\n", "\nadded\n", "- was busy"):
+        assert text in again
+    assert "\nsecond\n" not in again
+    assert renewed(page, Report()) == page
