@@ -328,6 +328,106 @@ def of_palette_signed() -> NDArray[Any]:
     return np.stack([ramp[index], ramp[::-1][index], np.full(index.shape, 64)], -1)
 
 
+def palette_16() -> bytes:
+    """Indices of 16 bits, from 1000 on, and entries of 16 bits."""
+    more: dict[str, Any] = {
+        f"{name}PaletteColorLookupTableDescriptor": [4096, 1000, 16] for name in ("Red", "Green", "Blue")
+    }
+    more |= {
+        f"{name}PaletteColorLookupTableData": table.tobytes()
+        for name, table in zip(("Red", "Green", "Blue"), PALETTE_16.T.astype("<u2"), strict=True)
+    }
+    cells = (levels(GRAY, 0, 4095) + 1000).astype(np.uint16)
+    return file(cells, PhotometricInterpretation="PALETTE COLOR", **more)
+
+
+_RAMP = np.linspace(0, 65535, 4096).astype(int)
+PALETTE_16 = np.stack([_RAMP, _RAMP[::-1], (_RAMP * 3) % 65536], -1)
+
+
+def supplemental() -> bytes:
+    """Gray up to 255, and 32 colours of which the first is for 256 (C.7.6.19)."""
+    more: dict[str, Any] = {
+        f"{name}PaletteColorLookupTableDescriptor": [32, 256, 16] for name in ("Red", "Green", "Blue")
+    }
+    more |= {
+        f"{name}PaletteColorLookupTableData": table.tobytes()
+        for name, table in zip(("Red", "Green", "Blue"), HOT.T.astype("<u2"), strict=True)
+    }
+    window = {"WindowCenter": 128, "WindowWidth": 256}
+    return file(WITH_HOT.astype(np.uint16), BitsStored=12, PixelPresentation="COLOR", **window, **more)
+
+
+HOT = np.stack([np.full(32, 65535), np.linspace(0, 65535, 32).astype(int), np.zeros(32, int)], -1)
+WITH_HOT = np.where(np.hypot(*np.mgrid[-36:36, -60:36]) < 16, levels(GRAY, 256, 287), levels(GRAY, 0, 255))
+
+
+def of_supplemental() -> NDArray[Any]:
+    gray = linear(WITH_HOT, 128, 256)[..., None].repeat(3, -1)
+    colour = np.floor(HOT[np.clip(WITH_HOT - 256, 0, 31)] / 65535 * 255 + 0.5)
+    return np.where((WITH_HOT >= 256)[..., None], colour, gray)
+
+
+def label_map() -> bytes:
+    """Three segments with recommended colours on a background."""
+    segments = [
+        item(SegmentNumber=number, RecommendedDisplayCIELabValue=colour) for number, colour in LABEL_COLOURS.items()
+    ]
+    return file(
+        LABELS.astype(np.uint8),
+        SOPClassUID="1.2.840.10008.5.1.4.1.1.66.7",
+        SegmentationType="LABELMAP",
+        SegmentSequence=segments,
+    )
+
+
+LABEL_COLOURS = {1: [34885, 53485, 50171], 2: [57000, 10000, 50171], 7: [21000, 40000, 5000]}
+LABELS = np.select([GRAY == 1.0, GRAY == 0.0, GRAY == 0.9], [1, 2, 7], 0)
+
+
+def of_labels() -> NDArray[Any]:
+    found = np.zeros((ROWS, COLUMNS, 3), int)
+    for number, colour in LABEL_COLOURS.items():
+        found[number == LABELS] = of_cielab(*colour)
+    return found
+
+
+def bits() -> bytes:
+    """Two frames of single bits, 9 columns, so that the second begins within a byte."""
+    import pydicom
+
+    found = pydicom.dcmread(io.BytesIO(file(np.zeros((2, 7, 9), np.uint8), BitsAllocated=1, BitsStored=1, HighBit=0)))
+    found.PixelData = np.packbits(BITS.ravel(), bitorder="little").tobytes()
+    out = io.BytesIO()
+    found.save_as(out, enforce_file_format=True)
+    return out.getvalue()
+
+
+BITS = np.stack([np.zeros((7, 9), bool), np.add.outer(np.arange(7), np.arange(9)) % 3 == 0])
+
+
+def real(keyword: str, kind: str) -> bytes:
+    """A parametric map: nothing (NaN) outside a circle, small and negative values within."""
+    import pydicom
+
+    size = np.dtype(kind).itemsize * 8
+    found = pydicom.dcmread(io.BytesIO(file(FULL, SOPClassUID="1.2.840.10008.5.1.4.1.1.30", BitsAllocated=size)))
+    for element in ("PixelData", "BitsStored", "HighBit", "PixelRepresentation"):
+        delattr(found, element)
+    setattr(found, keyword, REAL.astype(kind).tobytes())
+    out = io.BytesIO()
+    found.save_as(out, enforce_file_format=True)
+    return out.getvalue()
+
+
+REAL = np.where(np.hypot(*np.mgrid[-36:36, -48:48]) < 44, (GRAY - 0.25) * 1e-3, np.nan)
+
+
+def of_real() -> Picture:
+    low, high = np.nanmin(REAL), np.nanmax(REAL)
+    return rounded(np.nan_to_num((REAL - low) / (high - low)))
+
+
 # ICC: colorants in XYZ adapted to D50, as published for each space; IEC 61966-2-1, Adobe RGB (1998), ISO 22028-2
 
 SRGB = np.array(
@@ -464,6 +564,9 @@ ROWS_OF_THE_PIPELINE = [
         lambda: stretched(levels(GRAY, -(2**30), 2**30)),
         dcmtk=("+Wm",),
     ),
+    Row("1-bit", bits, lambda: BITS[1] * WHITE, frame=2),
+    Row("float", lambda: real("FloatPixelData", "<f4"), of_real),
+    Row("double-float", lambda: real("DoubleFloatPixelData", "<f8"), of_real),
     # Pixel padding: C.7.5.1.1.2
     Row(
         "padding-value",
@@ -542,6 +645,9 @@ ROWS_OF_THE_PIPELINE = [
     ),
     Row("palette-segmented", segmented, of_segments),
     Row("palette-signed", palette_signed, of_palette_signed, dcmtk=()),
+    Row("palette-16-bit", palette_16, lambda: np.floor(PALETTE_16[levels(GRAY, 0, 4095)] / 257 + 0.5), dcmtk=()),
+    Row("palette-supplemental", supplemental, of_supplemental),
+    Row("label-map", label_map, of_labels),
     # ICC: PS3.18 §8.3.5.1.5
     Row("icc-without", with_profile, lambda: between(PALE_LIGHT, SRGB, to_srgb), within=2),
     Row("icc-no", with_profile, lambda: between(PALE_LIGHT, SRGB, to_srgb), "iccprofile=no", within=2),
