@@ -185,14 +185,18 @@ class Audience:
         self._selector = selectors.DefaultSelector()
         self._listeners: list[_Listener] = []
         begun = time.perf_counter()
-        for number, target in enumerate(targets, 1):
-            listener = _Listener(_Socket(port, receive_buffer=receive_buffer))
-            listener.socket.socket.sendall(_handshake(target))
-            self._listeners.append(listener)
-            self._selector.register(listener.socket.socket, selectors.EVENT_READ, listener)
-            if number % _BACKLOG == 0:
-                self._until(lambda: all(one.opened for one in self._listeners))
-        self._until(lambda: all(one.opened for one in self._listeners))
+        try:
+            for number, target in enumerate(targets, 1):
+                listener = _Listener(_Socket(port, receive_buffer=receive_buffer))
+                self._listeners.append(listener)
+                listener.socket.socket.sendall(_handshake(target))
+                self._selector.register(listener.socket.socket, selectors.EVENT_READ, listener)
+                if number % _BACKLOG == 0:
+                    self._open()
+            self._open()
+        except BaseException:
+            self.__exit__()
+            raise
         self.seconds = time.perf_counter() - begun
         """From the first connection asked for to the last one open."""
 
@@ -223,8 +227,8 @@ class Audience:
         for listener in self._listeners:
             listener.texts = []
 
-    def _until(self, done: object) -> None:
-        while not done():  # type: ignore[operator]
+    def _open(self) -> None:
+        while not all(listener.opened for listener in self._listeners):
             self._take()
 
     def _take(self) -> list[_Listener]:
