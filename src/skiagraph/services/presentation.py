@@ -14,32 +14,29 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import AsyncIterator, Hashable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Hashable
+from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
-import orjson
 from numpy.typing import NDArray
 
-from skiagraph.errors import BadRequest, NoAcceptableRepresentation, ResourceGone, ResourceNotFound
+from skiagraph.errors import BadRequest
 from skiagraph.index.base import StoredInstance
 from skiagraph.pixels import annotate, picture, viewport
-from skiagraph.pixels.image import BadPixels, ImageParams
-from skiagraph.pixels.presentation import blending, planes, present
-from skiagraph.pixels.presentation import state as states
+from skiagraph.pixels.image import BadPixels
+from skiagraph.pixels.presentation import blending, present
 from skiagraph.pixels.presentation.blending import Blend, Slice
-from skiagraph.pixels.presentation.planes import Place, Plane
 from skiagraph.pixels.presentation.present import Target
-from skiagraph.pixels.presentation.references import SeriesReference
-from skiagraph.pixels.presentation.state import State
 from skiagraph.pixels.presentation.tones import Tones
 from skiagraph.pixels.rendition import Rendition
-from skiagraph.services import pictures, representation, stored_frames
+from skiagraph.services import pictures, presentation_images, representation, stored_frames
 from skiagraph.services.archive import Archive
+from skiagraph.services.presentation_images import Found, Shown, find
 from skiagraph.services.representation import Representation, Version
 from skiagraph.standard.rendering import Viewport
-from skiagraph.values import Attributes, ByteRange, ResourcePath
+from skiagraph.values import ByteRange
 from skiagraph.wire import query
 from skiagraph.wire.accept import Offer, refuse_dicom, rendered_offers
 from skiagraph.wire.conditional import entity_tag
@@ -47,43 +44,7 @@ from skiagraph.wire.message import Chunk, Request, Response
 from skiagraph.wire.rendering_query import RenderingQuery, check_presentation_state
 
 _STATES: Final = "1.2.840.10008.5.1.4.1.1.11."
-_AT_ONCE: Final = 2**16  # bytes of metadata that are worked on without handing over to another thread
-_MOST_REGISTRATIONS: Final = 16
-_PLACE_SIZE: Final = 700  # bytes in memory of the place of a frame, about
 _DAMAGED: Final = "text/plain; charset=utf-8"
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """A frame of an image that is shown."""
-
-    instance: StoredInstance
-    frame: int
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Found:
-    """A presentation state and what of its images is in this archive."""
-
-    instance: StoredInstance
-    state: State
-    shown: tuple[Shown, ...]
-    """In the order in which they are shown."""
-    over: tuple[Shown, ...]
-    """Of a blending, the superimposed frames in the order of the references."""
-    registrations: tuple[StoredInstance, ...]
-    left_out: Counter[str]
-    """How many images or frames are not shown, by reason."""
-    token: str
-    """Changes whenever the state, or what it shows, changes."""
-
-    @property
-    def warning(self) -> str | None:
-        """What is left out, in a sentence."""
-        if not self.left_out:
-            return None
-        reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(self.left_out.items()))
-        return f"Not everything that the presentation state refers to is shown: {reasons}"
 
 
 def is_state(instance: StoredInstance) -> bool:
@@ -171,158 +132,10 @@ def middle(found: Found) -> int:
 
 
 def _version(found: Found, wanted: Rendition, *, multipart: bool) -> Version:
-    details = f"{found.token}|{pictures.VERSION}|{wanted}|{[(one.instance.id, one.frame) for one in found.shown]}"
+    # The frames are all, or all of one image
+    details = f"{found.token}|{pictures.VERSION}|{wanted}|{found.shown[0].instance.id}|{len(found.shown)}"
     token = hashlib.blake2b(details.encode("utf-8", "surrogateescape"), digest_size=18).hexdigest()
-    newest = max(one.instance.stored_at for one in (found.shown + found.over))
-    return Version(entity_tag(token, weak=multipart), max(newest, found.instance.stored_at))
-
-
-# What a state refers to
-
-
-async def find(archive: Archive, instance: StoredInstance) -> Found:
-    """Look up what a presentation state refers to.
-
-    Raises
-    ------
-    NoAcceptableRepresentation
-        It is of a kind that is not applied, or nothing that it refers to can be shown.
-    """
-    state = await _state(archive, instance)
-    if state.masked:
-        raise NoAcceptableRepresentation(
-            "The presentation state subtracts frames from each other (Mask Subtraction Sequence): that is not rendered."
-        )
-    left_out: Counter[str] = Counter()
-    shown = await _resolve(archive, instance, state.images.series, left_out)
-    over: list[Shown] = []
-    registrations: list[StoredInstance] = []
-    if state.superimposed is not None:
-        over = await _resolve(archive, instance, state.superimposed.series, left_out)
-        for uid in state.registrations[:_MOST_REGISTRATIONS]:
-            registration = await archive.index.identify(uid)
-            if registration is not None:
-                registrations.append(registration)
-    if not shown:
-        reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(left_out.items()))
-        raise NoAcceptableRepresentation(
-            f"Nothing that the presentation state refers to can be shown: {reasons or 'it refers to no image'}."
-        )
-    shown = await _in_order(archive, shown)
-    members = dict.fromkeys(
-        representation.digest(one) for one in (instance, *(one.instance for one in (*shown, *over)), *registrations)
-    )
-    token = hashlib.blake2b("|".join((*members, str(sorted(left_out.items())))).encode(), digest_size=18).hexdigest()
-    return Found(instance, state, tuple(shown), tuple(over), tuple(registrations), left_out, token)
-
-
-async def _state(archive: Archive, instance: StoredInstance) -> State:
-    if instance.sop_class_uid not in states.KINDS:
-        raise NoAcceptableRepresentation(
-            "Presentation states of this kind are not rendered: only Grayscale, Color, Pseudo-Color and Blending"
-            f" Softcopy Presentation States are; this one has the SOP Class {instance.sop_class_uid}."
-        )
-
-    async def make() -> tuple[State, int]:
-        document = await _document(archive, instance)
-        attributes: Attributes = orjson.loads(document)
-        uris = states.bulk_uris(attributes)
-        bulk = await pictures.bulk_values(archive, instance, uris) if uris else {}
-        size = 8 * len(document) + sum(map(len, bulk.values()))
-        if size < _AT_ONCE:
-            return states.read(attributes, bulk), size
-        return await archive.workers.run(states.read, attributes, bulk), size
-
-    state, _ = await archive.workers.once(("state", representation.digest(instance)), make, lambda made: made[1])
-    return state
-
-
-async def _document(archive: Archive, instance: StoredInstance) -> bytes:
-    """The metadata as JSON text."""
-    async for chunk in await archive.index.documents(instance.path):
-        for _, document in chunk:
-            return document
-    raise ResourceNotFound(f"There is no metadata of {instance.path}.")
-
-
-async def _resolve(
-    archive: Archive, state: StoredInstance, series: Sequence[SeriesReference], left_out: Counter[str]
-) -> list[Shown]:
-    """The frames that are referred to and can be shown, in the order of the references."""
-    found: dict[tuple[int, int], Shown] = {}
-
-    def take(image: StoredInstance, frames: Sequence[int]) -> None:
-        if not pictures.is_image(image):
-            left_out["that are no images, or can not be decoded"] += 1
-            return
-        if pictures.is_slide(image):  # places in the state may be those of the total pixel matrix, not of a tile
-            left_out["that are whole slide images"] += 1
-            return
-        for number in frames or range(1, image.frames + 1):
-            if number > image.frames:
-                left_out["frames that do not exist"] += 1
-            else:
-                found.setdefault((image.id, number), Shown(image, number))
-            if len(found) > archive.settings.max_frames_in_list:
-                raise NoAcceptableRepresentation(
-                    f"The presentation state refers to more than {archive.settings.max_frames_in_list} frames, the"
-                    " most that this server shows in one answer."
-                )
-
-    for one in series:
-        for reference in one.images:
-            image = await archive.index.identify(reference.sop_instance_uid)
-            if image is None:
-                left_out["that are not in this archive"] += 1
-            else:
-                take(image, reference.frames)
-        if not one.images and one.series_instance_uid:
-            study = one.study_instance_uid or state.path.study_instance_uid
-            try:
-                chunks = await archive.index.instances(ResourcePath(study, one.series_instance_uid))
-            except (ResourceNotFound, ResourceGone):
-                left_out["series that are not in this archive"] += 1
-                continue
-            async for chunk in chunks:
-                for image in chunk:
-                    take(image, ())
-    return list(found.values())
-
-
-async def _in_order(archive: Archive, shown: list[Shown]) -> list[Shown]:
-    if len(shown) < 2:
-        return shown
-    known: dict[int, Places] = {}
-    for one in shown:
-        if one.instance.id not in known:
-            known[one.instance.id] = await _places(archive, one.instance)
-    order = planes.order([known[one.instance.id].frames[one.frame - 1] for one in shown])
-    return [shown[number] for number in order]
-
-
-@dataclass(frozen=True, slots=True)
-class Places:
-    """Where the frames of an image lie."""
-
-    frame_of_reference: str
-    size: tuple[int, int]
-    """Rows and columns."""
-    frames: tuple[Place, ...]
-
-
-async def _places(archive: Archive, instance: StoredInstance) -> Places:
-    def read(document: bytes) -> Places:
-        attributes: Attributes = orjson.loads(document)
-        image = ImageParams.from_attributes(attributes)
-        frames = planes.places(attributes, instance.frames)
-        return Places(planes.frame_of_reference(attributes), (image.rows, image.columns), frames)
-
-    async def make() -> Places:
-        document = await _document(archive, instance)
-        return read(document) if len(document) < _AT_ONCE else await archive.workers.run(read, document)
-
-    key = ("places", representation.digest(instance))
-    return await archive.workers.once(key, make, lambda made: _PLACE_SIZE * len(made.frames))
+    return Version(entity_tag(token, weak=multipart), found.newest)
 
 
 # Pictures
@@ -340,10 +153,16 @@ async def encoded(archive: Archive, found: Found, one: Shown, wanted: Rendition)
     """
 
     async def make() -> bytes:
-        target, stored = await _target(archive, found, one, wanted)
-        return await archive.workers.run(present.encoded, stored, target, wanted)
+        async with _turn(archive, found):
+            target, stored = await _target(archive, found, one, wanted)
+            return await archive.workers.run(present.encoded, stored, target, wanted)
 
     return await archive.workers.once(_key(found, one, wanted), make, len)
+
+
+def _turn(archive: Archive, found: Found) -> AbstractAsyncContextManager[None]:
+    """What many frames are held for waits in a line."""
+    return nullcontext() if found.state.superimposed is None else archive.workers.turn("blending")
 
 
 def _key(found: Found, one: Shown, wanted: Rendition) -> Hashable:
@@ -376,51 +195,31 @@ async def _blend(archive: Archive, found: Found, one: Shown) -> Blend:
     assert superimposed is not None, "it is a blending"
     if not found.over:
         return Blend((), None, found.state.opacity)
-    mine = await _places(archive, one.instance)
-    first, stack = await _stack(archive, found)
+    mine = await presentation_images.places(archive, one.instance)
+    first, stack = await presentation_images.stack(archive, found)
     plane = mine.frames[one.frame - 1].plane
-    plane = None if plane is None else await _registered(archive, found, plane, mine, first)
-    aligned = blending.align(plane, stack, (len(found.shown), len(found.over)), same_size=mine.size == first.size)
+    plane = None if plane is None else await presentation_images.registered(archive, found, plane, mine, first)
+    aligned = blending.align(plane, stack, (len(found.number), len(found.over)), same_size=mine.size == first.size)
     if aligned:
         assert plane is not None, "else they are not aligned"
-        rows, columns = mine.size
-        numbers, reach = blending.needed(plane, rows, columns, [place for place in stack if place is not None])
+        assert stack is not None, "else they are not aligned"
+        numbers, reach = blending.needed(plane, *mine.size, stack), stack.reach
     else:
-        numbers, reach, plane = [found.shown.index(one)], 0.0, None
-    slices = []
+        numbers, reach, plane = [found.number[one.instance.id, one.frame]], 0.0, None
+    slices: list[Slice] = []
+    room = pictures.MOST_BULK
     for number in numbers:
         entry = found.over[number]
         description = await pictures.describe(archive, entry.instance)
         subject = await pictures.subject(archive, entry.instance, description, entry.frame, overlays=False)
         stored = await stored_frames.read(archive, entry.instance, entry.frame)
+        room -= len(stored)
+        if room < 0:
+            raise BadPixels(f"The frames that are laid over this one have more than {pictures.MOST_BULK} bytes.")
         voi = superimposed.voi(_uid(entry), entry.frame)
         look = Tones(superimposed.modality, voi, palette=found.state.palette)
-        slices.append(Slice(stored, subject, look, stack[number] if aligned else None))
+        slices.append(Slice(stored, subject, look, stack.planes[number] if stack is not None and aligned else None))
     return Blend(tuple(slices), plane, found.state.opacity, reach)
-
-
-async def _stack(archive: Archive, found: Found) -> tuple[Places, list[Plane | None]]:
-    """The first of the superimposed images, and where each of their frames lies; found once for all pictures."""
-
-    async def make() -> tuple[Places, list[Plane | None]]:
-        theirs: dict[int, Places] = {}
-        for entry in found.over:
-            if entry.instance.id not in theirs:
-                theirs[entry.instance.id] = await _places(archive, entry.instance)
-        stack = [theirs[entry.instance.id].frames[entry.frame - 1].plane for entry in found.over]
-        return theirs[found.over[0].instance.id], stack
-
-    return await archive.workers.once(("stack", found.token), make, lambda made: _PLACE_SIZE * len(made[1]))
-
-
-async def _registered(archive: Archive, found: Found, plane: Plane, mine: Places, other: Places) -> Plane | None:
-    """A plane of an underlying frame in the Frame of Reference of the superimposed ones; None where none is known."""
-    for registration in found.registrations:
-        attributes = await representation.attributes(archive, registration)
-        by = blending.relation(attributes, mine.frame_of_reference, other.frame_of_reference)
-        if by is not None:
-            return blending.moved(plane, by)
-    return plane if mine.frame_of_reference == other.frame_of_reference else None
 
 
 async def _parts(archive: Archive, found: Found, wanted: Rendition, base_url: str) -> AsyncIterator[Representation]:
@@ -448,8 +247,9 @@ def _animation(archive: Archive, found: Found, wanted: Rendition, location: str)
         size: tuple[int, int] | None = None
         for place, one in enumerate(found.shown):
             try:
-                target, stored = await _target(archive, found, one, wanted)
-                shown, _ = await archive.workers.run(present.drawn, stored, target, wanted)
+                async with _turn(archive, found):
+                    target, stored = await _target(archive, found, one, wanted)
+                    shown, _ = await archive.workers.run(present.drawn, stored, target, wanted)
             except BadPixels as error:
                 image = description.image
                 width, height = size or viewport.fit(image.columns, image.rows, wanted.viewport)[4:]

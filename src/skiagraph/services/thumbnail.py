@@ -19,11 +19,20 @@ from skiagraph.pixels import elements, picture
 from skiagraph.pixels.image import BadPixels, ImageParams
 from skiagraph.pixels.mosaic import Mosaic, plan
 from skiagraph.pixels.rendition import Rendition
-from skiagraph.services import frames, icons, pictures, presentation, rendered, representation, waveforms
+from skiagraph.services import (
+    frames,
+    icons,
+    pictures,
+    presentation,
+    presentation_images,
+    rendered,
+    representation,
+    waveforms,
+)
 from skiagraph.services.archive import Archive
 from skiagraph.services.icons import Icon
 from skiagraph.services.pictures import Description
-from skiagraph.services.presentation import Found
+from skiagraph.services.presentation_images import Found
 from skiagraph.services.representation import TooMuchContent, Version
 from skiagraph.standard import dicom_json
 from skiagraph.standard.rendering import Viewport
@@ -115,7 +124,7 @@ async def _found(archive: Archive, instance: StoredInstance) -> Found | None:
     """A presentation state whose images are here; None of what is none."""
     if presentation.is_state(instance):
         try:
-            return await presentation.find(archive, instance)
+            return await presentation_images.find(archive, instance)
         except NoAcceptableRepresentation:
             pass  # an icon has to do
     return None

@@ -21,7 +21,17 @@ from skiagraph.errors import BadRequest, NoAcceptableRepresentation, ResourceGon
 from skiagraph.index.base import StoredInstance
 from skiagraph.pixels import picture
 from skiagraph.pixels.image import BadPixels
-from skiagraph.services import deidentified, films, pictures, presentation, rendered, reports, representation, retrieve
+from skiagraph.services import (
+    deidentified,
+    films,
+    pictures,
+    presentation,
+    presentation_images,
+    rendered,
+    reports,
+    representation,
+    retrieve,
+)
 from skiagraph.services.archive import Archive
 from skiagraph.standard.media_types import DICOM
 from skiagraph.standard.transfer_syntaxes import DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN
@@ -132,7 +142,7 @@ async def _presented(
         raise BadRequest("There is no such presentation state in the Study of the Instance.") from error
     if not presentation.is_state(state):
         raise BadRequest("The parameter 'presentationUID' names an Instance that is no presentation state.")
-    found = presentation.of_image(await presentation.find(archive, state), image)
+    found = presentation.of_image(await presentation_images.find(archive, state), image)
     size = (0, 0) if asked.image.region is None else await presentation.size(archive, found)
     wanted = parse_rendered(rendered_query(asked.image, *size))
     media_type, location = choice.offer.media_type, representation.url(request, asked.path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,7 +34,7 @@ from presentation_states import (
 from skiagraph.errors import BadRequest, NoAcceptableRepresentation
 from skiagraph.index.base import StoredInstance
 from skiagraph.pixels import icc
-from skiagraph.services import pictures
+from skiagraph.services import pictures, presentation_images
 from skiagraph.standard.rendering import IccProfile
 
 PNG = "image/png"
@@ -414,6 +415,34 @@ def test_more_frames_than_are_shown(tmp_path: Path) -> None:
     assert "more than 2 frames" in error.message
 
 
+def test_more_references_than_are_looked_up(tmp_path: Path) -> None:
+    one = image()
+    missing = [image() for _ in range(5)]
+    with opened(tmp_path, max_frames_in_list=3) as given:
+        _, found, again = store(given, one, state(one, *missing), state(*[one] * 9))
+        error = rendered(given, found).error
+        assert rendered(given, again).status == 200, "it is one"
+    assert isinstance(error, NoAcceptableRepresentation)
+    assert "more than 3 references" in error.message
+
+
+def test_many_references_let_others_take_their_turn(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = image()
+    _, found = store(given, one, state(one, *(image() for _ in range(20))))
+    monkeypatch.setattr(presentation_images, "_FEW", 5)
+
+    async def main() -> int:
+        task = asyncio.create_task(presentation_images.find(given.archive, found))
+        turns = 0
+        while not task.done():
+            await asyncio.sleep(0)
+            turns += 1
+        await task
+        return turns
+
+    assert asyncio.run(main()) >= 4
+
+
 def test_more_graphics_than_are_drawn(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
     from skiagraph.pixels.presentation import drawing
 
@@ -462,6 +491,38 @@ def test_blending_one_to_one_where_there_are_no_places(given: Given) -> None:
     under, over = [image(0), image(10)], [image(100), image(200)]
     *_, found = store(given, *under, *over, blended(under, over))
     assert grays(rendered(given, found, 'multipart/related; type="image/png"')) == [50, 105]
+
+
+def test_blending_one_to_one_for_one_of_the_images(given: Given) -> None:
+    """By the URI Service, whose answer is the picture of one image: it has the same partner as in all of them."""
+    study = uid()
+    under = [image(gray, StudyInstanceUID=study) for gray in (0, 10, 20)]
+    over = [image(gray, StudyInstanceUID=study) for gray in (100, 200, 250)]
+    one = blended(under, over)
+    store(given, *under, *over, one)
+    for wanted, partner in ((under[0], 50), (under[1], 105), (under[2], 135)):
+        names = {
+            "requestType": "WADO",
+            "studyUID": wanted.StudyInstanceUID,
+            "seriesUID": wanted.SeriesInstanceUID,
+            "objectUID": wanted.SOPInstanceUID,
+            "contentType": PNG,
+            "presentationSeriesUID": one.SeriesInstanceUID,
+            "presentationUID": one.SOPInstanceUID,
+        }
+        answer = given.get("wado", query="&".join(f"{name}={value}" for name, value in names.items()))
+        assert answer.error is None, answer.error
+        assert int(shown(answer.body).flat[0]) == partner
+
+
+def test_what_is_laid_over_is_bounded(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
+    under = slices(0, 0)
+    over = slices(100, 200, FrameOfReferenceUID=under[0].FrameOfReferenceUID)
+    *_, found = store(given, *under, *over, blended(under, over))
+    monkeypatch.setattr(pictures, "MOST_BULK", 23)
+    error = rendered(given, found).error
+    assert isinstance(error, NoAcceptableRepresentation)
+    assert "more than 23 bytes" in error.message
 
 
 def test_blending_of_other_frames_of_reference_needs_a_registration(given: Given) -> None:

@@ -7,7 +7,7 @@ the gray of the underlying frame: superimposed · opacity + underlying · (1 - o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from skiagraph.pixels import decode, elements, render, window
 from skiagraph.pixels.image import BadPixels
 from skiagraph.pixels.presentation import tones
-from skiagraph.pixels.presentation.planes import Plane
+from skiagraph.pixels.presentation.planes import Plane, normals
 from skiagraph.pixels.presentation.tones import Tones
 from skiagraph.pixels.rendition import Subject
 from skiagraph.values import Attributes
@@ -24,7 +24,12 @@ from skiagraph.values import Attributes
 MOST_SLICES = 64
 """Superimposed frames that one underlying frame may cut through."""
 
+MOST_PIXELS = 2**24
+"""Pixels of the frames, underlying or superimposed, that are blended."""
+
 _LARGEST = 1e6  # of the values of a matrix
+_FURTHEST = 1e12  # mm to where one may take a plane
+_BAND = 2**18  # pixels that are blended at once
 
 _NO_PLACE = (
     "The images that are blended can not be aligned: they lie in different Frames of Reference, or do not say where"
@@ -76,53 +81,72 @@ def _matrix(registration: Attributes, frame_of_reference: str) -> NDArray[np.flo
         for step in elements.items(item, "00700309"):
             for entry in elements.items(step, "0070030A"):
                 values = np.array(elements.numbers(entry, "300600C6"))
-                if len(values) == 16 and np.abs(values).max() < _LARGEST:
+                if len(values) == 16 and np.abs(values).max() < _LARGEST and np.abs(found).max() < _FURTHEST:
                     found = values.reshape(4, 4) @ found
-        if np.isfinite(found).all() and abs(np.linalg.det(found)) > 1e-9:
+        if np.abs(found).max() < _FURTHEST and abs(np.linalg.det(found)) > 1e-9:
             whole = found
     return whole
 
 
-def moved(plane: Plane, by: NDArray[np.float64]) -> Plane:
-    """A plane in other coordinates."""
+def moved(plane: Plane, by: NDArray[np.float64]) -> Plane | None:
+    """A plane in other coordinates; None where they are beyond all reason."""
     origin = by @ (*plane.origin, 1.0)
     across, down = by[:3, :3] @ plane.across, by[:3, :3] @ plane.down
+    if not np.abs((origin[:3], across, down)).max() < _FURTHEST:
+        return None
     return Plane(tuple(origin[:3].tolist()), tuple(across.tolist()), tuple(down.tolist()), plane.thickness)
 
 
-def needed(plane: Plane, rows: int, columns: int, stack: Sequence[Plane]) -> tuple[list[int], float]:
-    """Which slices of a stack lie next to a frame.
+@dataclass(frozen=True, slots=True, eq=False)
+class Stack:
+    """Frames that lie one behind the other in the patient."""
 
-    Returns
-    -------
-    list of int
-        Indices, in their order along the stack; [] when none does.
-    float
-        mm that the stack reaches beyond its first and its last slice.
+    planes: tuple[Plane, ...]
+    normal: NDArray[np.float64]
+    order: NDArray[np.intp]
+    """Of the frames along the normal."""
+    depths: NDArray[np.float64]
+    """mm along the normal, ascending."""
+    reach: float
+    """mm that it reaches beyond its first and its last frame."""
+    parallel: bool
+
+
+def stacked(planes: Sequence[Plane | None]) -> Stack | None:
+    """The frames as a stack; None where it is not said of all of them where they lie."""
+    known = [plane for plane in planes if plane is not None]
+    if not known or len(known) < len(planes):
+        return None
+    towards = normals(known)
+    depths = np.array([plane.origin for plane in known]) @ towards[0]
+    order = np.argsort(depths, kind="stable")
+    depths = depths[order]
+    parallel = bool((towards @ towards[0] >= 0.999).all())
+    return Stack(tuple(known), towards[0], order, depths, _reach(depths, known[0]), parallel)
+
+
+def needed(plane: Plane, rows: int, columns: int, stack: Stack) -> list[int]:
+    """Which frames of a stack lie next to a frame: their indices, in their order along the stack; [] when none does.
 
     Raises
     ------
     BadPixels
-        The slices are not parallel, or the frame cuts through more than `MOST_SLICES` of them.
+        The stack is not parallel, or the frame cuts through more than `MOST_SLICES` of it.
     """
-    normal = stack[0].normal
-    if any(float(normal @ other.normal) < 0.999 for other in stack):
+    if not stack.parallel:
         raise BadPixels("The superimposed frames are not parallel: they can not be blended.")
-    depths = np.array([float(normal @ np.array(other.origin)) for other in stack])
-    in_order = np.argsort(depths, kind="stable")
-    depths = depths[in_order]
-    corners = _depths(plane, normal, np.array([0.0, columns - 1]), np.array([0.0, rows - 1]))
-    reach = _reach(depths, stack[0])
-    if corners.max() < depths[0] - reach or corners.min() > depths[-1] + reach:
-        return [], reach
+    depths = stack.depths
+    corners = _depths(plane, stack.normal, np.array([0.0, columns - 1]), np.array([0.0, rows - 1]))
+    if corners.max() < depths[0] - stack.reach or corners.min() > depths[-1] + stack.reach:
+        return []
     first = max(int(np.searchsorted(depths, corners.min(), "right")) - 1, 0)
     last = min(int(np.searchsorted(depths, corners.max(), "left")), len(depths) - 1)
     if last - first >= MOST_SLICES:
         raise BadPixels(f"A frame cuts through more than {MOST_SLICES} of those that are to be laid over it.")
-    return [int(number) for number in in_order[first : last + 1]], reach
+    return [int(number) for number in stack.order[first : last + 1]]
 
 
-def align(underlying: Plane | None, stack: Sequence[Plane | None], counts: tuple[int, int], *, same_size: bool) -> bool:
+def align(underlying: Plane | None, stack: Stack | None, counts: tuple[int, int], *, same_size: bool) -> bool:
     """Whether frames are aligned by their places (True), or one to one in their order (False).
 
     Raises
@@ -130,7 +154,7 @@ def align(underlying: Plane | None, stack: Sequence[Plane | None], counts: tuple
     BadPixels
         Neither is possible.
     """
-    if underlying is not None and stack and all(plane is not None for plane in stack):
+    if underlying is not None and stack is not None:
         return True
     if counts[0] == counts[1] and same_size:
         return False
@@ -143,12 +167,15 @@ def superimpose(shown: NDArray[np.uint8], blend: Blend) -> NDArray[np.uint8]:
     Raises
     ------
     BadPixels
-        A slice can not be decoded, or is in colour.
+        A slice can not be decoded, is in colour, or too large.
     """
     under = np.repeat(shown[..., None], 3, axis=-1) if shown.ndim == 2 else shown
     if not blend.slices:
         return under
     rows, columns = shown.shape[:2]
+    for image in (shown.shape, *((one.subject.image.rows, one.subject.image.columns) for one in blend.slices)):
+        if image[0] * image[1] > MOST_PIXELS:
+            raise BadPixels(f"Images of more than {MOST_PIXELS} pixels are not blended.")
     if blend.underlying is None or blend.slices[0].plane is None:
         values, look = _values(blend.slices[0])
         inside = np.ones(values.shape, np.bool_)
@@ -157,11 +184,20 @@ def superimpose(shown: NDArray[np.uint8], blend: Blend) -> NDArray[np.uint8]:
     else:
         values, inside, look = _sampled(blend, blend.underlying, rows, columns)
     assert look.voi is not None, "they are resolved"
-    over = tones.present(render.contrast(values, look.voi), look)
-    if over.ndim == 2:
-        over = np.repeat(over[..., None], 3, axis=-1)
-    share = np.where(inside, blend.opacity, 0.0)[..., None]
-    return np.floor(over * share + under * (1.0 - share) + 0.5).astype(np.uint8)
+    out = np.empty_like(under)
+    for band in _bands(rows, columns):
+        over = tones.present(render.contrast(values[band], look.voi), look)
+        if over.ndim == 2:
+            over = np.repeat(over[..., None], 3, axis=-1)
+        share = np.where(inside[band], blend.opacity, 0.0)[..., None]
+        out[band] = np.floor(over * share + under[band] * (1.0 - share) + 0.5)
+    return out
+
+
+def _bands(rows: int, columns: int) -> Iterator[slice]:
+    """Rows that are worked on at once: what is reckoned for each pixel takes hundreds of bytes."""
+    step = max(_BAND // columns, 1)
+    return (slice(start, min(start + step, rows)) for start in range(0, rows, step))
 
 
 def _values(one: Slice) -> tuple[NDArray[np.float64], Tones]:
@@ -203,28 +239,33 @@ def _sampled(
     normal = places[0].normal
     depths = np.array([float(normal @ np.array(other.origin)) for other in places])
     across, down = np.arange(columns, dtype=np.float64), np.arange(rows, dtype=np.float64)
-    depth = _depths(plane, normal, across, down)
     look = slices[0].tones
     values, weights = np.zeros((rows, columns)), np.zeros((rows, columns))
     for number, one in enumerate(slices):
         # A slice counts less and less up to its neighbours; beyond the first and the last one, half of a slice
         below = depths[number - 1] if number else depths[number] - reach
         above = depths[number + 1] if number + 1 < len(depths) else depths[number] + reach
-        share = np.minimum(
-            _ramp(depth, below, depths[number], number == 0),
-            _ramp(-depth, -above, -depths[number], number + 1 == len(depths)),
-        )
-        if not share.any():
-            continue
-        plain, look = _values(one)
-        found, there = _in_plane(plain, places[number], plane, across, down)
-        share = np.where(there, share, 0.0)
-        values += np.where(share > 0, found, 0.0) * share
-        weights += share
+        plain: NDArray[np.float64] | None = None
+        for band in _bands(rows, columns):
+            depth = _depths(plane, normal, across, down[band])
+            share = np.minimum(
+                _ramp(depth, below, depths[number], number == 0),
+                _ramp(-depth, -above, -depths[number], number + 1 == len(depths)),
+            )
+            if not share.any():
+                continue
+            if plain is None:
+                plain, look = _values(one)
+            found, there = _in_plane(plain, places[number], plane, across, down[band])
+            share = np.where(there, share, 0.0)
+            values[band] += np.where(share > 0, found, 0.0) * share
+            weights[band] += share
     if look.voi is None:  # no slice was needed after all
         look = replace(look, voi=window.full_range(0, 1))
     inside = weights > 1e-6
-    return np.where(inside, values / np.where(inside, weights, 1.0), 0.0), inside, look
+    np.divide(values, weights, out=values, where=inside)
+    values[~inside] = 0.0
+    return values, inside, look
 
 
 def _ramp(depth: NDArray[np.float64], foot: float, top: float, end: bool) -> NDArray[np.float64]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,8 @@ from skiagraph.pixels import appearance, elements
 from skiagraph.values import Attributes
 
 Vector = tuple[float, float, float]
+
+_CLOSEST = 1e-9  # mm between pixels; a millionth of a micrometre
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +32,7 @@ class Plane:
     @property
     def normal(self) -> NDArray[np.float64]:
         """Of length 1."""
-        product = np.cross(np.array(self.across), np.array(self.down))
-        return np.asarray(product / np.linalg.norm(product), np.float64)
+        return np.asarray(normals([self])[0], np.float64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,12 @@ class Place:
     plane: Plane | None
     volume: Vector | None
     """Image Position (Volume)."""
+
+
+def normals(planes: Sequence[Plane]) -> NDArray[np.float64]:
+    """The direction in which planes follow each other, (n, 3), of length 1; there has to be one."""
+    found = np.cross([plane.across for plane in planes], [plane.down for plane in planes])
+    return np.asarray(found / np.linalg.norm(found, axis=-1, keepdims=True), np.float64)
 
 
 def places(attributes: Attributes, frames: int) -> tuple[Place, ...]:
@@ -72,7 +79,7 @@ def _plane(attributes: Attributes, frame: int) -> Plane | None:
     origin = elements.numbers(position, "00200032")
     cosines = elements.numbers(orientation, "00200037")
     spacing = elements.numbers(measures, "00280030")
-    if len(origin) != 3 or len(cosines) != 6 or len(spacing) != 2 or min(spacing) <= 0:
+    if len(origin) != 3 or len(cosines) != 6 or len(spacing) != 2 or min(spacing) < _CLOSEST:
         return None
     values = np.array((*origin, *cosines, *spacing))
     if np.abs(values).max() > 1e6:
@@ -98,21 +105,28 @@ def order(found: Sequence[Place]) -> list[int]:
     By Dimension Index Values, then Image Position (Patient) along the slices, then Image Position (Volume). Slices that
     look another way follow in the order in which they are referred to.
     """
-    groups: list[NDArray[np.float64]] = []
-    keys = list(_keys(found, groups))
+    groups, depths = _along([place.plane for place in found])
+    keys = [
+        (place.dimensions, groups[number], round(depths[number], 3), place.volume[::-1] if place.volume else ())
+        for number, place in enumerate(found)
+    ]
     return sorted(range(len(found)), key=lambda number: keys[number])
 
 
-def _keys(
-    found: Sequence[Place], groups: list[NDArray[np.float64]]
-) -> Iterator[tuple[tuple[int, ...], int, float, tuple[float, ...], int]]:
-    for number, place in enumerate(found):
-        group, depth = -1, 0.0
-        if place.plane is not None:
-            normal = place.plane.normal
-            group = next((at for at, other in enumerate(groups) if float(normal @ other) > 0.99), len(groups))
-            if group == len(groups):
-                groups.append(normal)
-            depth = float(groups[group] @ np.array(place.plane.origin))
-        along = place.volume[::-1] if place.volume is not None else ()
-        yield place.dimensions, group, round(depth, 3), along, number
+def _along(planes: Sequence[Plane | None]) -> tuple[list[int], list[float]]:
+    """Which of the planes look the same way, by numbers in the order in which they come, and how deep each one lies."""
+    groups, depths = np.full(len(planes), -1), np.zeros(len(planes))
+    there = np.array([plane is not None for plane in planes], np.bool_)
+    known = [plane for plane in planes if plane is not None]
+    if known:
+        towards = normals(known)
+        origins = np.array([plane.origin for plane in known])
+        group, deep, left = np.full(len(known), -1), np.zeros(len(known)), np.arange(len(known))
+        while len(left):
+            normal = towards[left[0]]
+            alike = left[towards[left] @ normal > 0.99]
+            group[alike] = group.max() + 1
+            deep[alike] = origins[alike] @ normal
+            left = left[group[left] < 0]
+        groups[there], depths[there] = group, deep
+    return groups.tolist(), depths.tolist()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from skiagraph.pixels.image import BadPixels, ImageParams
 from skiagraph.pixels.lut import Lut
 from skiagraph.pixels.presentation import blending
-from skiagraph.pixels.presentation.blending import Blend, Slice
+from skiagraph.pixels.presentation.blending import Blend, Slice, Stack
 from skiagraph.pixels.presentation.planes import Plane
 from skiagraph.pixels.presentation.tones import Tones
 from skiagraph.pixels.rendition import Subject
@@ -49,9 +50,16 @@ STACK = [Plane((-4, -4, z), (2, 0, 0), (0, 2, 0), 2.0) for z in (-6.0, -2.0, 2.0
 SLICES = [a_slice(sampled(plane, 9, 9).astype(np.uint8), plane) for plane in STACK]
 
 
+def stacked(planes: Sequence[Plane] = STACK) -> Stack:
+    found = blending.stacked(planes)
+    assert found is not None
+    return found
+
+
 def over(plane: Plane, rows: int = 8, columns: int = 8, opacity: float = 1.0) -> NDArray[np.uint8]:
-    numbers, reach = blending.needed(plane, rows, columns, STACK)
-    blend = Blend(tuple(SLICES[number] for number in numbers), plane, opacity, reach)
+    stack = stacked()
+    numbers = blending.needed(plane, rows, columns, stack)
+    blend = Blend(tuple(SLICES[number] for number in numbers), plane, opacity, stack.reach)
     return blending.superimpose(np.full((rows, columns), 7, np.uint8), blend)
 
 
@@ -94,17 +102,32 @@ def test_a_stack_reaches_half_a_slice_beyond_its_ends(z: float, reached: bool) -
     ],
 )
 def test_only_the_slices_next_to_it_are_needed(plane: Plane, slices: list[int]) -> None:
-    assert blending.needed(plane, 8, 8, STACK) == (slices, 2.0)
-    turned = blending.needed(plane, 8, 8, STACK[::-1])[0]
+    assert stacked().reach == 2.0
+    assert blending.needed(plane, 8, 8, stacked()) == slices
+    turned = blending.needed(plane, 8, 8, stacked(STACK[::-1]))
     assert turned == [3 - number for number in slices], "in the order of the stack, whatever that of the references"
 
 
 def test_slices_that_can_not_be_one_stack(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(BadPixels, match="not parallel"):
-        blending.needed(STACK[0], 8, 8, [STACK[0], Plane((0, 0, 0), (0, 1, 0), (0, 0, 1), 1)])
+        blending.needed(STACK[0], 8, 8, stacked([STACK[0], Plane((0, 0, 0), (0, 1, 0), (0, 0, 1), 1)]))
     monkeypatch.setattr(blending, "MOST_SLICES", 2)
     with pytest.raises(BadPixels, match="more than 2"):
-        blending.needed(Plane((0, 0, -6), (1, 0, 0), (0, 0, 1), 1), 13, 8, STACK)
+        blending.needed(Plane((0, 0, -6), (1, 0, 0), (0, 0, 1), 1), 13, 8, stacked())
+
+
+def test_a_picture_in_bands_is_that_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    plane = Plane((0, 0, -2), (0.8, 0, 0.6), (0, 1, 0), 1)
+    at_once = over(plane, 9, 8, 0.4)
+    monkeypatch.setattr(blending, "_BAND", 16)
+    assert (over(plane, 9, 8, 0.4) == at_once).all()
+
+
+def test_what_is_too_large_is_not_blended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blending, "MOST_PIXELS", 80)
+    with pytest.raises(BadPixels, match="more than 80 pixels"):
+        over(Plane((0, 0, 0), (1, 0, 0), (0, 1, 0), 1), 8, 8)
+    assert over(Plane((0, 0, 90), (1, 0, 0), (0, 1, 0), 1), 80, 8).shape == (80, 8, 3), "nothing lies over it"
 
 
 @pytest.mark.parametrize(("opacity", "expected"), [(0.0, 50), (0.25, 88), (1.0, 200)])
@@ -137,13 +160,14 @@ def test_colour_can_not_be_superimposed() -> None:
 
 
 def test_how_frames_are_aligned() -> None:
-    plane = STACK[0]
-    assert blending.align(plane, STACK, (1, 4), same_size=False)
-    assert not blending.align(None, STACK, (4, 4), same_size=True)
-    assert not blending.align(plane, [None], (1, 1), same_size=True)
+    plane, stack = STACK[0], stacked()
+    assert blending.align(plane, stack, (1, 4), same_size=False)
+    assert not blending.align(None, stack, (4, 4), same_size=True)
+    assert not blending.align(plane, blending.stacked([None]), (1, 1), same_size=True)
+    assert blending.stacked([plane, None]) is None
     for counts, same_size in (((1, 4), True), ((4, 4), False)):
         with pytest.raises(BadPixels, match="can not be aligned"):
-            blending.align(None, STACK, counts, same_size=same_size)
+            blending.align(None, stack, counts, same_size=same_size)
 
 
 def registered(frame_of_reference: str, *matrix: float) -> dict[str, Any]:
@@ -172,6 +196,12 @@ def test_registration() -> None:
     assert (both @ (0, 0, 0, 1)).tolist() == [2.5, 3, 3.5, 1]
 
 
+@pytest.mark.parametrize("value", [1e20, 1e308])
+def test_nothing_is_moved_beyond_all_reason(value: float) -> None:
+    by = np.diag([1.0, 1.0, value, 1.0])
+    assert blending.moved(Plane((0, 0, 1), (1, 0, 0), (0, 1, 0), 3), by) is None
+
+
 @pytest.mark.parametrize(
     "registration",
     [
@@ -188,3 +218,13 @@ def test_a_matrix_that_is_too_large_is_none() -> None:
     registration = {"00200052": element("1.1"), "00700308": element(registered("1.2", *[1e300] * 16))}
     found = blending.relation(registration, "1.2", "1.1")
     assert found is None or np.isfinite(found).all()
+
+
+def test_matrices_that_grow_beyond_all_reason() -> None:
+    """Each within bounds, all together not."""
+    step = {"0070030A": element(*[{"300600C6": element(*(np.eye(4) * 9e5).flatten().tolist())}] * 60)}
+    registration = {
+        "00200052": element("1.1"),
+        "00700308": element({"00200052": element("1.2"), "00700309": element(step)}),
+    }
+    assert blending.relation(registration, "1.2", "1.1") is None

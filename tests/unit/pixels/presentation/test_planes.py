@@ -47,6 +47,7 @@ def test_of_functional_groups() -> None:
         pytest.param({}, id="nothing"),
         pytest.param({"00200032": element(1, 2), **AXIAL}, id="half a position"),
         pytest.param({"00200032": element(1, 2, 3), **AXIAL, "00280030": element(0, 1)}, id="no spacing"),
+        pytest.param({"00200032": element(1, 2, 3), **AXIAL, "00280030": element(1e-300, 1)}, id="nearly none"),
         pytest.param({"00200032": element(1, 2, 3), **AXIAL, "00200037": element(1, 0, 0, 2, 0, 0)}, id="no plane"),
         pytest.param({"00200032": element(1, 2, 3), **AXIAL, "00200037": element(*[0] * 6)}, id="no direction"),
         pytest.param({"00200032": element(1, 2, 1e30), **AXIAL}, id="far away"),
