@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from skiagraph.cli import console
 from skiagraph.cli.console import DEFAULT_URL, FAILED, USAGE, CommandError, plural
 from skiagraph.cli.options import Url
 
 if TYPE_CHECKING:
+    import httpx
+
     from skiagraph.client.worklist import Step, Worklist
 
 worklist = typer.Typer(no_args_is_help=True, help="Look at a worklist (UPS-RS), work on it, watch it.")
@@ -23,6 +26,10 @@ Ae = Annotated[str, typer.Option("--ae", help="AE title of who works or watches.
 Uid = Annotated[str, typer.Argument(help="SOP Instance UID of the Workitem.", metavar="UID")]
 Lock = Annotated[str, typer.Option(help="Transaction UID that `claim` printed.", metavar="UID")]
 DEFAULT_AE = "SKIAGRAPH-CLI"
+Watcher = Annotated[
+    str | None,
+    typer.Option("--ae", help="AE title of who watches. [default: one of its own]", envvar="SKIAGRAPH_AE_TITLE"),
+]
 
 COLUMNS = (
     ("Start", "00404005"),
@@ -37,7 +44,8 @@ COLUMNS = (
 )
 """Heading and tag of the columns of a list."""
 
-_EVENTS = {1: "state", 2: "cancel requested", 3: "progress", 4: "server", 5: "assigned"}
+_EVENTS = {"1": "state", "2": "cancel requested", "3": "progress", "4": "server", "5": "assigned"}
+_UID = "00080018"
 
 
 @worklist.command("list")
@@ -67,7 +75,7 @@ def list_(
     for heading, _ in COLUMNS:
         table.add_column(heading, overflow="fold")
     for one in found[:limit]:
-        table.add_row(*(_shown(one, tag) for _, tag in COLUMNS))
+        table.add_row(*(Text(_shown(one, tag)) for _, tag in COLUMNS))
     console.out().print(table)
     more = " There are more: a higher --limit shows them." if len(found) > limit else ""
     console.out().print(plural(min(len(found), limit), "Workitem") + "." + more)
@@ -103,8 +111,13 @@ def add(
 @worklist.command()
 def claim(uid: Uid, ae: Ae = DEFAULT_AE, url: Url = DEFAULT_URL) -> None:
     """Claim a Workitem, and print the Transaction UID that `complete` and `cancel` need."""
+    from skiagraph.client.worklist import AlreadyClaimed
+
     with _open(url, ae) as opened:
-        step = opened.take(uid)
+        try:
+            step = opened.take(uid)
+        except AlreadyClaimed as error:
+            raise CommandError(f"{uid} is claimed by somebody else, finished, or not there. {error}", FAILED) from error
     console.out().print(step.lock)
 
 
@@ -149,16 +162,18 @@ def cancel(
 @worklist.command()
 def watch(
     terms: Annotated[list[str] | None, typer.Argument(help="Conditions.", metavar="[KEY=VALUE…]")] = None,
-    ae: Ae = DEFAULT_AE,
+    ae: Watcher = None,
     url: Url = DEFAULT_URL,
     json: Annotated[bool, typer.Option("--json", help="Print each report as a line of DICOM JSON.")] = False,
     count: Annotated[int, typer.Option(help="Stop after so many reports; 0: never.", min=0)] = 0,
 ) -> None:
     """Print what happens on the worklist, as it happens. Ctrl-C ends it; the subscription ends with it."""
+    import secrets
+
     import orjson
 
     seen = 0
-    with _open(url, ae) as opened:
+    with _open(url, ae or f"WATCH-{secrets.token_hex(5)}") as opened:  # who shares a name ends the other's subscription
         opened.subscribe(_keys(terms or []) or None)
         try:
             for report in opened.reports():
@@ -172,13 +187,24 @@ def watch(
 
 
 def _line(report: dict[str, Any]) -> str:
-    kind = _EVENTS.get((report.get("00001002", {}).get("Value") or [0])[0], "report")
-    progress = ((report.get("00741002", {}).get("Value") or [{}])[0]).get("00741004", {}).get("Value")
+    kind = _EVENTS.get(_shown(report, "00001002"), "report")
+    told = _first_item(report, "00741002")
+    progress, description = _shown(told, "00741004"), _shown(told, "00741006")
+    station = _shown(_first_item(report, "00404025"), "00080104") or _shown(_first_item(report, "00404009"), "00080104")
     words = [
-        *(str(_shown(report, tag)) for tag in ("00741000", "00404041", "00741242", "00741238")),
-        f"{progress[0]} %" if progress else "",
+        *(_shown(report, tag) for tag in ("00741000", "00404041", "00741242", "00741236", "00741238")),
+        f"{progress} %" if progress else "",
+        description,
+        station,
     ]
-    return f"{kind:17}{' '.join(word for word in words if word):34}{_shown(report, '00001000')}"
+    return f"{kind:17}{' '.join(word for word in words if word):34} {_shown(report, '00001000')}"
+
+
+def _first_item(attributes: dict[str, Any], tag: str) -> dict[str, Any]:
+    element = attributes.get(tag)
+    values = element.get("Value") if isinstance(element, dict) else None
+    first = values[0] if isinstance(values, list) and values else None
+    return first if isinstance(first, dict) else {}
 
 
 @contextmanager
@@ -189,6 +215,7 @@ def _open(url: str, ae: str) -> Iterator[Worklist]:
     from skiagraph.client.worklist import Worklist, WorklistError
 
     connection = http.connect(url)
+    connection.event_hooks["response"].append(_warn)
     try:
         with Worklist(url, ae, client=connection) as opened:
             yield opened
@@ -196,6 +223,14 @@ def _open(url: str, ae: str) -> Iterator[Worklist]:
         raise CommandError(f"The server answered {error}", FAILED) from error
     except httpx.TransportError as error:
         raise http.unreachable(connection, error) from error
+
+
+def _warn(response: httpx.Response) -> None:
+    """Pass on what a server says about a request that it did; of one that it refused it is part of the message."""
+    if response.is_success:
+        for warning in response.headers.get_list("warning"):
+            if "additional results" not in warning:
+                console.err().print(f"Warning of the server: {warning}", markup=False, soft_wrap=True)
 
 
 def _step(opened: Worklist, uid: str, lock: str) -> Step:
@@ -225,11 +260,17 @@ def _code(text: str) -> Any:
 
 
 def _shown(attributes: dict[str, Any], tag: str) -> str:
-    for one in attributes.get(tag, {}).get("Value") or ():
-        if isinstance(one, dict):
-            return str(one.get("Alphabetic") or one.get("Ideographic") or one.get("Phonetic") or "")
-        return str(one)
-    return ""
+    """The first value of an attribute for people."""
+    from skiagraph.cli.search import readable
+
+    element = attributes.get(tag)
+    values = element.get("Value") if isinstance(element, dict) else None
+    if not isinstance(element, dict) or not isinstance(values, list) or not values:
+        return ""
+    text = readable(values[0], "" if tag == _UID else element.get("vr", ""))
+    if element.get("vr") == "DT" and text[:12].isdigit():
+        return f"{text[:4]}-{text[4:6]}-{text[6:8]} {text[8:10]}:{text[10:12]}"
+    return text
 
 
 def _print_json(found: Any) -> None:

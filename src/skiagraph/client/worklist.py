@@ -150,7 +150,7 @@ class Worklist:
         found: list[Attributes] = []
         while True:
             response = self._send("GET", "workitems", params=wanted)
-            page: list[Attributes] = response.json() if response.content else []
+            page = _data_sets(response)
             found += page
             if not page or "limit" in wanted or _MORE not in response.headers.get("warning", ""):
                 return found
@@ -158,8 +158,11 @@ class Worklist:
 
     def retrieve(self, uid: str) -> Attributes:
         """Return a Workitem."""
-        (found,) = self._send("GET", f"workitems/{uid}").json()
-        return dict(found)
+        response = self._send("GET", f"workitems/{uid}")
+        found = _data_sets(response)
+        if len(found) != 1:
+            raise WorklistError(response.status_code, f"The answer has {len(found)} data sets in place of one.")
+        return found[0]
 
     def create(self, attributes: Attributes, uid: str | None = None) -> str:
         """Create a Workitem; return its UID."""
@@ -199,11 +202,12 @@ class Worklist:
                 with connect(address, additional_headers=credentials) as socket:
                     pause = 0.0
                     for text in socket:
-                        report: Attributes = json.loads(text)
+                        report = _report(text)
                         if not report:
                             continue
                         yield report
-                        socket.send(json.dumps({_RESPONDED_TO: {"vr": "US", "Value": report[_MESSAGE_ID]["Value"]}}))
+                        if _MESSAGE_ID in report:
+                            socket.send(json.dumps({_RESPONDED_TO: report[_MESSAGE_ID]}))
             except InvalidStatus as error:
                 answer = error.response
                 if 400 <= answer.status_code < 500 and answer.status_code not in _TEMPORARY:
@@ -399,13 +403,35 @@ def _update(attributes: Attributes, lock: str) -> dict[str, Any]:
     return {"params": {"transaction-uid": lock}, "json": [locked]}
 
 
+def _data_sets(response: httpx.Response) -> list[Attributes]:
+    """Return what a response holds. Raises WorklistError where that is something else."""
+    try:
+        found = response.json() if response.content.strip() else []
+    except ValueError:
+        found = None
+    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+        raise WorklistError(response.status_code, "The answer is no DICOM JSON. Is the URL a Base URI of DICOMweb?")
+    return found
+
+
+def _report(text: str | bytes) -> Attributes:
+    """Return an event report; what is none is empty, such as a heartbeat."""
+    try:
+        report = json.loads(text)
+    except ValueError:
+        return {}
+    return report if isinstance(report, dict) else {}
+
+
 def _said(text: str) -> str:
     """Return what a status report says, as DICOM JSON or by RFC 9457; of other text its beginning."""
     try:
         report = json.loads(text)
         report = report[0] if isinstance(report, list) else report
         if _TEXT_VALUE in report:
-            return str(value(report, _TEXT_VALUE))[:2000]
+            lines = str(value(report, _TEXT_VALUE)).split("\n")
+            kept = lines[lines[0][:3].isdigit() : len(lines) - lines[-1].startswith("Request ")]
+            return "\n".join(kept)[:2000]
         return " ".join(map(str, [report["detail"], *report.get("details", ())]))[:2000]
     except (ValueError, TypeError, LookupError, AttributeError):
         return text.strip()[:500]
