@@ -6,12 +6,14 @@ import json
 import resource
 import socket
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from benchmarks.crowd import Audience
 from websockets.sync.client import ClientConnection, connect
 
 from conftest import Server
@@ -21,6 +23,7 @@ from workitems import attributes, change, workitem
 
 JSON = {"content-type": "application/dicom+json"}
 LOCK = "1.2.3.4.5.6.7.8"
+GLOBAL = "1.2.840.10008.5.1.4.34.5"
 WAYS: dict[str, Any] = {"open_timeout": 30, "close_timeout": 0.1, "max_queue": 1, "proxy": None}
 
 
@@ -112,3 +115,20 @@ def test_who_does_not_read_delays_nobody_costs_little_and_misses_nothing(
             assert resident(server) - before < 64 * MIB
             for one in others[:2]:
                 assert numbers(one, rounds + 1) == [*range(rounds)]
+
+
+def test_many_that_come_at_once_hear_everything_once_and_in_order(serving: Callable[..., Any], tmp_path: Path) -> None:
+    """What waited for each, what comes while they come, and what comes then."""
+    names = [f"S{number}" for number in range(300)]
+    targets = [f"/dicom-web/ws/subscribers/{name}" for name in names]
+    with serving(tmp_path / "data", workers=2) as server, server.client() as client:
+        for name in names:
+            subscribe(client, GLOBAL, name)
+        steps = [create(client) for _ in range(3)]
+        with ThreadPoolExecutor() as other:
+            meanwhile = other.submit(lambda: [create(client) for _ in range(5)])
+            with Audience(server.port, targets) as audience:
+                steps += meanwhile.result()
+                steps.append(create(client))
+                for heard in audience.heard(len(steps)):
+                    assert [json.loads(text)["00001000"]["Value"][0] for text in heard] == steps
