@@ -281,17 +281,22 @@ def check_final(attributes: Attributes, state: State) -> None:
     Conflict
         The details name what is missing.
     """
-    wanted = {"R", "P"} if state is State.COMPLETED else {"R", "X"}
     missing = [
         _name(*row.path)
-        for row in requirements()
-        if row.final in wanted and not _met(attributes, row.path, may_be_empty=row.path[-1] == "00404033")
+        for row in _needed(state)
+        if not _met(attributes, row.path, may_be_empty=row.path[-1] == "00404033")
     ]
     if missing:
         raise Conflict(
             f"The Workitem lacks what it needs to become {state}.",
             details=tuple(f"{name} is missing." for name in missing),
         )
+
+
+@cache
+def _needed(state: State) -> tuple[Requirement, ...]:
+    wanted = ("R", "P") if state is State.COMPLETED else ("R", "X")
+    return tuple(row for row in requirements() if row.final in wanted)
 
 
 def _met(attributes: Attributes, path: Path, *, may_be_empty: bool) -> bool:
