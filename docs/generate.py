@@ -302,9 +302,88 @@ def deidentified() -> str:
     )
 
 
+def step_diagram() -> str:
+    """The states of a procedure step, as Mermaid draws them."""
+    from skiagraph.standard.procedure_step import State, transitions
+
+    def name(state: State | None) -> str:
+        return "[*]" if state is None else state.name
+
+    lines = [f"    {state.name}: {state}" for state in State]
+    lines += [f"    {name(before)} --> {name(after)}: {event}" for before, event, after in transitions()]
+    lines += [f"    {state.name} --> [*]" for state in State if state.final]
+    return "\n".join(("```mermaid", "stateDiagram-v2", *lines, "```"))
+
+
+def step_table() -> str:
+    """PS3.4 Table CC.1.1-2: what follows from each event in each state, over HTTP, with the DIMSE status."""
+    from skiagraph.standard.procedure_step import TABLE, Event, Outcome, State
+
+    update = (Event.UPDATE, Event.UPDATE_WITHOUT_LOCK, Event.UPDATE_WRONG_LOCK)
+    done = {Event.CREATE: "201", Event.REQUEST_CANCEL: "202"}
+
+    def cell(event: Event, state: State | None) -> str:
+        match TABLE[event].of(state):
+            case Outcome.DONE:
+                return done.get(event, "200")
+            case Outcome.DONE_IF_FINAL:
+                return "200, or 409 (C304) while something is missing"
+            case Outcome.CANCELED_BY_SERVER:
+                return "202: the server cancels it"
+            case Outcome.PASSED_ON:
+                return "202: its subscribers are told; 409 (C312) without any"
+            case Outcome.ALREADY_CANCELED | Outcome.ALREADY_COMPLETED as outcome:
+                return f"{done.get(event, '200')} with Warning ({outcome.dimse:04X})"
+            case Outcome.NO_SUCH_INSTANCE as outcome:
+                return f"404, 410 ({outcome.dimse:04X})"
+            case outcome:
+                wrong = outcome is Outcome.WRONG_LOCK or (outcome is Outcome.NO_LONGER_UPDATABLE and event in update)
+                return f"{400 if wrong else 409} ({outcome.dimse:04X})"
+
+    return table(
+        ("request", "no such step", *State), ((event, *(cell(event, one) for one in (None, *State))) for event in Event)
+    )
+
+
+def step_attributes() -> str:
+    """PS3.4 Table CC.2.5-3, without the macros."""
+    from skiagraph.standard.workitem import requirements
+
+    return table(
+        ("attribute", "tag", "N-CREATE", "N-SET", "final state", "match key", "returned"),
+        (
+            (
+                "> " * (len(row.path) - 1) + row.keyword,
+                f"({row.path[-1][:4]},{row.path[-1][4:]})",
+                row.create,
+                row.set,
+                row.final,
+                row.match,
+                row.returned,
+            )
+            for row in requirements()
+            if row.final  # rows of macros have none
+        ),
+    )
+
+
 MAKERS = {
     maker.__name__: maker
-    for maker in (settings, errors, transactions, syntaxes, conversions, videos, holds, keys, cli, deidentified)
+    for maker in (
+        settings,
+        errors,
+        transactions,
+        syntaxes,
+        conversions,
+        videos,
+        holds,
+        keys,
+        cli,
+        deidentified,
+        step_diagram,
+        step_table,
+        step_attributes,
+    )
 }
 
 

@@ -11,6 +11,7 @@ cell of the standard's table; the diagram in the documentation is drawn from it.
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 
@@ -120,6 +121,25 @@ TABLE: dict[Event, Row] = {
 }
 """Table CC.1.1-2, and what CC.2.6.2 says of Update. "Update" with a lock on a SCHEDULED step: the lock shall not be
 there (CC.2.6.2)."""
+
+
+TARGETS: dict[Event, State] = {
+    Event.CREATE: State.SCHEDULED,
+    Event.CLAIM: State.IN_PROGRESS,
+    Event.COMPLETE: State.COMPLETED,
+    Event.CANCEL: State.CANCELED,
+    Event.REQUEST_CANCEL: State.CANCELED,
+}
+"""The state that an event leads to where it is done; others leave the state as it is."""
+
+
+def transitions() -> Iterator[tuple[State | None, Event, State]]:
+    """Yield the arrows of Figure CC.1.1-1, from a state (None: there is no step) by an event to a state."""
+    done = (Outcome.DONE, Outcome.DONE_IF_FINAL, Outcome.CANCELED_BY_SERVER)
+    for event, target in TARGETS.items():
+        for state in (None, *State):
+            if follow(event, state) in done:
+                yield state, event, target
 
 
 def correct(lock: str | None, given: str | None, state: State | None) -> bool:

@@ -64,6 +64,16 @@ def test_final_states() -> None:
             assert TABLE[event].of(state).dimse != OK, "nothing leaves a final state"
 
 
+def test_the_arrows_of_the_figure() -> None:
+    assert list(procedure_step.transitions()) == [
+        (None, Event.CREATE, State.SCHEDULED),
+        (State.SCHEDULED, Event.CLAIM, State.IN_PROGRESS),
+        (State.IN_PROGRESS, Event.COMPLETE, State.COMPLETED),
+        (State.IN_PROGRESS, Event.CANCEL, State.CANCELED),
+        (State.SCHEDULED, Event.REQUEST_CANCEL, State.CANCELED),
+    ]
+
+
 @pytest.mark.parametrize(
     ("lock", "given", "state", "expected"),
     [
