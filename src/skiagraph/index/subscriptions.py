@@ -142,7 +142,7 @@ def join(connection: Connection, record: Record) -> None:
             subscribe(connection, record, ae_title, deletion_lock=lock)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=4096)
 def conditions_of(filter: str) -> tuple[Condition, ...]:
     """Return the conditions of a filter that was accepted once."""
     return record_query.parse(filter, max_conditions=_ANY).conditions
