@@ -231,6 +231,9 @@ class TestRetrieve:
 # Update (§11.6) ---------------------------------------------------------------------------------------------------
 
 
+NO_UPDATE = "The submitted request is inconsistent with the current state of the Workitem."
+
+
 @pytest.mark.parametrize(
     ("state", "lock", "status", "text"),
     [
@@ -239,16 +242,14 @@ class TestRetrieve:
             "SCHEDULED", LOCK, 409, "The target URI did not reference a claimed Workitem.", id="SCHEDULED, a lock"
         ),
         pytest.param("IN PROGRESS", LOCK, 200, None, id="IN PROGRESS, right lock"),
-        pytest.param("IN PROGRESS", None, 400, "The Transaction UID is missing.", id="IN PROGRESS, no lock: C301"),
-        pytest.param(
-            "IN PROGRESS", OTHER_LOCK, 400, "The Transaction UID is incorrect.", id="IN PROGRESS, wrong lock: C301"
-        ),
+        pytest.param("IN PROGRESS", None, 400, NO_UPDATE, id="IN PROGRESS, no lock: C301"),
+        pytest.param("IN PROGRESS", OTHER_LOCK, 400, NO_UPDATE, id="IN PROGRESS, wrong lock: C301"),
         *(
             pytest.param(
                 state,
                 lock,
                 400,
-                "The submitted request is inconsistent with the current state of the Workitem.",
+                NO_UPDATE,
                 id=f"{state}: C300",
             )
             for state in ("COMPLETED", "CANCELED")
@@ -284,6 +285,14 @@ def test_the_lock_in_every_spelling(client: httpx.Client, query: str) -> None:
     wrong = client.post(f"workitems/{name}?{query.format(OTHER_LOCK)}", json=[data_set], headers=JSON)
     assert wrong.status_code == 400
     assert client.post(f"workitems/{name}?{query.format(LOCK)}", json=[data_set], headers=JSON).status_code == 200
+
+
+def test_update_with_modifications_says_so(client: httpx.Client) -> None:
+    name = create(client)
+    data_set = attributes(ScheduledProcedureStepModificationDateTime="20200101", ProcedureStepLabel="Changed")
+    response = client.post(f"workitems/{name}", json=[data_set], headers=JSON)
+    assert response.status_code == 200
+    assert warning(response) == "The Workitem was updated with modifications."
 
 
 @pytest.mark.parametrize(

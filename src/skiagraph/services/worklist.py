@@ -40,6 +40,7 @@ LOCK, PERFORMER = "lock", "performer"
 
 MEDIA_TYPES = (DICOM_JSON, JSON, DICOM_XML, f'{RELATED}; type="{DICOM_XML}"', DICOM)
 
+_INCONSISTENT = "The submitted request is inconsistent with the current state of the Workitem."
 _LOCK_NAMES = frozenset({"transaction-uid", "transactionuid", "transaction", "00081195"})  # in lower case
 
 
@@ -110,17 +111,17 @@ async def update(archive: Archive, request: Request) -> Response:
 
 
 def _no_update(outcome: Outcome, event: Event) -> ArchiveError:
+    """Return why not, with one of the two Warnings that §11.6.3.2 has for it."""
     match outcome:
         case Outcome.WRONG_LOCK if event is Event.UPDATE_WITHOUT_LOCK:
             return BadRequest(
                 "The Workitem is IN PROGRESS: its update needs the Transaction UID of the claim, as the parameter"
                 " transaction-uid or in the data set.",
-                warning="The Transaction UID is missing.",
+                warning=_INCONSISTENT,
             )
         case Outcome.WRONG_LOCK:
             return BadRequest(
-                "The Transaction UID is not the one that the Workitem was claimed with.",
-                warning="The Transaction UID is incorrect.",
+                "The Transaction UID is not the one that the Workitem was claimed with.", warning=_INCONSISTENT
             )
         case Outcome.NOT_IN_PROGRESS:
             return Conflict(
@@ -129,8 +130,7 @@ def _no_update(outcome: Outcome, event: Event) -> ArchiveError:
             )
         case _:
             return BadRequest(
-                "The Workitem is COMPLETED or CANCELED and can no longer be updated.",
-                warning="The submitted request is inconsistent with the current state of the Workitem.",
+                "The Workitem is COMPLETED or CANCELED and can no longer be updated.", warning=_INCONSISTENT
             )
 
 
