@@ -12,7 +12,6 @@ import functools
 from collections.abc import Sequence
 from urllib.parse import quote
 
-from skiagraph.bus.base import Topic
 from skiagraph.errors import BadRequest, UpgradeRequired
 from skiagraph.index.base import QueuedReport
 from skiagraph.services.archive import Archive
@@ -32,7 +31,8 @@ async def events(archive: Archive, request: Request) -> Response:
     wait = whole_number(request.query, "wait", 0, at_most=LONGEST_WAIT)
     after = given if given >= 0 else await archive.index.acknowledged(ae)
     look = functools.partial(archive.index.queued, ae, after, limit)
-    reports = await held_back(archive, request, Topic.REPORTS, wait, look)
+    with archive.notifier.listen(ae) as news:
+        reports = await held_back(archive, request, news, wait, look)
     body = b"[%b]" % b",".join(_described(reports))
     last = reports[-1].number if reports else after
     return Response(

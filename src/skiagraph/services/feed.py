@@ -39,9 +39,9 @@ async def changes(archive: Archive, request: Request) -> Response:
     after = whole_number(request.query, "after", 0)
     limit = whole_number(request.query, "limit", MOST, at_most=MOST)
     wait = whole_number(request.query, "wait", 0, at_most=LONGEST_WAIT)
-    entries = await held_back(
-        archive, request, Topic.CHANGES, wait, functools.partial(archive.index.feed, after, limit)
-    )
+    with archive.bus.listen(Topic.CHANGES) as news:
+        look = functools.partial(archive.index.feed, after, limit)
+        entries = await held_back(archive, request, news, wait, look)
     body = orjson.dumps([described(entry, request.base_url) for entry in entries])
     last = entries[-1].number if entries else after
     return Response(
@@ -57,32 +57,31 @@ async def changes(archive: Archive, request: Request) -> Response:
 
 
 async def held_back(
-    archive: Archive, request: Request, topic: Topic, wait: int, look: Callable[[], Awaitable[list[T]]]
+    archive: Archive, request: Request, news: asyncio.Event, wait: int, look: Callable[[], Awaitable[list[T]]]
 ) -> list[T]:
     """Return what a look finds; while that is nothing, look again when there is news, for `wait` seconds at most.
 
     It ends early when the client has gone, or the server is about to stop.
     """
-    with archive.bus.listen(topic) as news:
-        found = await look()
-        if found or not wait:
-            return found
-        with until_stop(archive, news) as stopping:
-            departed = asyncio.ensure_future(request.departed()) if request.departed else None
+    found = await look()
+    if found or not wait:
+        return found
+    with until_stop(archive, news) as stopping:
+        departed = asyncio.ensure_future(request.departed()) if request.departed else None
+        if departed is not None:
+            departed.add_done_callback(lambda _: news.set())
+        try:
+            async with asyncio.timeout(wait):
+                while not (found or stopping.is_set() or (departed is not None and departed.done())):
+                    await news.wait()
+                    news.clear()
+                    found = await look()
+        except TimeoutError:
+            pass
+        finally:
             if departed is not None:
-                departed.add_done_callback(lambda _: news.set())
-            try:
-                async with asyncio.timeout(wait):
-                    while not (found or stopping.is_set() or (departed is not None and departed.done())):
-                        await news.wait()
-                        news.clear()
-                        found = await look()
-            except TimeoutError:
-                pass
-            finally:
-                if departed is not None:
-                    departed.cancel()
-                    await asyncio.gather(departed, return_exceptions=True)
+                departed.cancel()
+                await asyncio.gather(departed, return_exceptions=True)
     return found
 
 

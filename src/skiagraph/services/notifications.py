@@ -141,13 +141,14 @@ class Connection:
 
 
 class Notifier:
-    """All connections of one process, and the task that feeds them."""
+    """All who listen in one process, on connections and in requests that wait; and the task that deals out."""
 
     def __init__(self, index: RecordIndex, bus: Bus, journal: Journal) -> None:
         self.index = index
         self._bus = bus
         self._journal = journal
         self._connections: defaultdict[str, set[Connection]] = defaultdict(set)
+        self._listening: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
         self._task: asyncio.Task[None] | None = None
         self._noted: dict[str, int] = {}
         self._taken: set[str] = set()
@@ -158,8 +159,7 @@ class Notifier:
     @contextlib.contextmanager
     def connection(self, ae_title: str, *, explicit: bool = False) -> Iterator[Connection]:
         """Lend a connection for one subscriber."""
-        if self._task is None or self._task.done():
-            self._task = asyncio.ensure_future(self._deal())
+        self._start()
         connection = Connection(self, ae_title, explicit=explicit)
         self._connections[ae_title].add(connection)
         if self._farewell is not None:
@@ -176,6 +176,23 @@ class Notifier:
             else:
                 del self._connections[ae_title]
 
+    @contextlib.contextmanager
+    def listen(self, ae_title: str) -> Iterator[asyncio.Event]:
+        """Lend an event that is set when there is a new report for one subscriber; who lends it clears it."""
+        self._start()
+        event = asyncio.Event()
+        self._listening[ae_title].add(event)
+        try:
+            yield event
+        finally:
+            self._listening[ae_title].discard(event)
+            if not self._listening[ae_title]:
+                del self._listening[ae_title]
+
+    def _start(self) -> None:
+        if self._task is None or self._task.done():
+            self._task = asyncio.ensure_future(self._deal())
+
     async def _deal(self) -> None:
         """Deal new reports out to the connections."""
         with self._bus.listen(Topic.REPORTS) as news:
@@ -186,6 +203,8 @@ class Notifier:
                         after = await self.index.newest_report()
                         for connection in self._all():
                             connection.offer_again()
+                        for event in itertools.chain.from_iterable(self._listening.values()):
+                            event.set()
                     after = await self._deal_news(after)
                 except Exception as error:
                     # The index is busy or full for a moment: the next call, at the latest in a second, tries again.
@@ -198,6 +217,8 @@ class Notifier:
             for report in reports:
                 for connection in self._connections.get(report.ae_title, ()):
                     connection.offer(report)
+                for event in self._listening.get(report.ae_title, ()):
+                    event.set()
                 after = report.number
         return after
 

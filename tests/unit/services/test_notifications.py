@@ -367,6 +367,23 @@ def test_the_index_fails_at_the_very_start() -> None:
     run(test)
 
 
+def test_who_listens_is_woken_by_reports_of_its_own() -> None:
+    async def test(house: House) -> None:
+        with house.notifier.listen("ONE") as one, house.notifier.listen("TWO") as two:
+            await settled()
+            for event in (one, two):
+                event.clear()  # set once, for what may have come before
+            await house.report("ONE")
+            assert one.is_set()
+            assert not two.is_set()
+        assert not house.notifier._listening
+        with house.notifier.listen("ONE") as later:
+            await house.report("TWO")
+            assert not later.is_set()
+
+    run(test)
+
+
 class TestFarewell:
     def test_open_connections_end_with_it(self) -> None:
         async def test(house: House) -> None:
