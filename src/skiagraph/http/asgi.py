@@ -152,10 +152,14 @@ class Incoming:
     async def _message(self) -> MutableMapping[str, Any]:
         """The next message; when nobody waits for it any more, it is kept for who comes next."""
         if self._next is None:
-            self._next = asyncio.ensure_future(self._receive())
+            # A task of its own: what granian gives to await calls back one listener only, whoever came last
+            self._next = asyncio.ensure_future(self._received())
         message = await asyncio.shield(self._next)
         self._next = None
         return message
+
+    async def _received(self) -> MutableMapping[str, Any]:
+        return await self._receive()
 
     def close(self) -> None:
         """Wait for no more messages."""

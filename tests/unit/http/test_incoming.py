@@ -43,6 +43,42 @@ def test_a_message_that_nobody_waited_for_is_not_lost() -> None:
     asyncio.run(run())
 
 
+class OneListener(asyncio.Future[MutableMapping[str, Any]]):
+    """A future as the server has them: it calls back whoever asked last, and nobody once anybody gave up."""
+
+    _listener: Any = None
+
+    def add_done_callback(self, fn: Any, /, *, context: Any = None) -> None:
+        if self._listener is not None:
+            super().remove_done_callback(self._listener)
+        self._listener = fn
+        super().add_done_callback(fn, context=context)
+
+    def remove_done_callback(self, fn: Any, /) -> int:
+        found = 0 if self._listener is None else super().remove_done_callback(self._listener)
+        self._listener = None
+        return found
+
+
+def test_who_waits_last_is_not_forgotten_with_who_waited_first() -> None:
+    """An error ends the watch for departure, and what is left of the payload is read in the same breath."""
+
+    async def run() -> None:
+        message = OneListener()
+        incoming = Incoming(lambda: message, None, 60)
+        watch = asyncio.ensure_future(incoming.departure())
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        asyncio.get_running_loop().call_later(0.01, message.set_result, EMPTY)
+        watch.cancel()
+        async with asyncio.timeout(5):
+            await incoming.drain()
+        assert incoming.ended
+        incoming.close()
+
+    asyncio.run(run())
+
+
 def test_departure() -> None:
     async def run() -> None:
         incoming = Incoming(receiving(EMPTY, GONE), None, 60)
