@@ -31,6 +31,7 @@ from skiagraph.errors import (
     ResourceNotFound,
     StorageFull,
     StudyMismatch,
+    Unavailable,
     UnsupportedMediaType,
     codes,
 )
@@ -423,6 +424,7 @@ class Intake:
             sop_instance_uid if is_uid(sop_instance_uid) else "",
             error.details if isinstance(error, InstanceError) else (),
             full=isinstance(error, StorageFull),
+            busy=isinstance(error, Unavailable),
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from skiagraph.errors import CODES, OutOfResources, StorageFull
+from skiagraph.errors import CODES, StorageFull, Unavailable
 from skiagraph.values import Attributes, ResourcePath
 
 COERCED = 0xB000
@@ -40,17 +40,22 @@ class Failed:
     """Attributes at fault."""
     full: bool = False
     """The storage is full, which is not the fault of the Instance."""
+    busy: bool = False
+    """Nor is it that the server was not able to store it at the moment."""
 
 
 def status(results: Sequence[Stored | Failed]) -> int:
-    """Return the status of the response: 200, 202, 409, or 503 and 507 when nothing was stored for want of room."""
+    """Return the status of the response: 200, 202, 409; 503 or 507 when it may be tried again as it is.
+
+    What is beyond a limit of this server will be so again: 409, although its Failure Reason is that of a full storage.
+    """
     failed = [result for result in results if isinstance(result, Failed)]
     if not failed:
         return 202 if any(result.warning for result in results if isinstance(result, Stored)) else 200
     if len(failed) < len(results):
         return 202
-    if all(0xA700 <= failure.reason <= 0xA7FF for failure in failed):
-        return CODES[StorageFull if any(failure.full for failure in failed) else OutOfResources].http
+    if all(failure.full or failure.busy for failure in failed):
+        return CODES[StorageFull if any(failure.full for failure in failed) else Unavailable].http
     return 409
 
 

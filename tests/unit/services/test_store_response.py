@@ -13,7 +13,8 @@ ODD = Stored(ResourcePath("1", "2", "4"), "1.2.840.10008.5.1.4.1.1.2", 0xB007, (
 ELSEWHERE = Stored(ResourcePath("9", "2", "5"), "1.2.840.10008.5.1.4.1.1.2")
 BAD = Failed(0xC000, "cannot understand")
 NAMED = Failed(0xA900, "no Series Instance UID", "1.2.840.10008.5.1.4.1.1.2", "3.4", ("0020000E",))
-NO_ROOM = Failed(0xA700, "no room")
+TOO_LARGE = Failed(0xA700, "beyond a limit")
+BUSY = Failed(0xA700, "not at the moment", busy=True)
 FULL = Failed(0xA700, "no room", full=True)
 
 
@@ -24,8 +25,9 @@ FULL = Failed(0xA700, "no room", full=True)
         pytest.param([GOOD, ODD], 202, id="all stored, one with a warning"),
         pytest.param([GOOD, BAD], 202, id="one failed"),
         pytest.param([BAD, NAMED], 409, id="all failed"),
-        pytest.param([NO_ROOM], 503, id="nothing stored, out of resources"),
-        pytest.param([NO_ROOM, FULL], 507, id="nothing stored, storage full"),
+        pytest.param([TOO_LARGE], 409, id="beyond a limit: nothing to try again"),
+        pytest.param([BUSY], 503, id="nothing stored, out of resources"),
+        pytest.param([BUSY, FULL], 507, id="nothing stored, storage full"),
         pytest.param([FULL, BAD], 409, id="nothing stored, for different reasons"),
         pytest.param([FULL, GOOD], 202, id="full after the first"),
     ],
