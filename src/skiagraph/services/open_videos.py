@@ -1,11 +1,13 @@
 """Stored videos that were read lately, kept open where reading stopped: the next frame is the likeliest to be wanted.
 
-An open video holds a decoder and some pictures, so that there are few of them, and none for long.
+An open video holds a decoder and some pictures, so that there are few of them, and none for long. Where a video turned
+out to end before its data set says so is remembered longer: to find that again may take decoding all of it.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Protocol
@@ -36,12 +38,16 @@ class OpenVideos:
         How many are kept open; the one that was not used for the longest time is closed first.
     seconds
         How long one is kept.
+    ends
+        Of how many videos it is remembered that they end early.
     """
 
-    def __init__(self, most: int = 2, seconds: float = 30) -> None:
+    def __init__(self, most: int = 2, seconds: float = 30, ends: int = 1000) -> None:
         self._most = most
         self._seconds = seconds
         self._idle: list[_Idle] = []
+        self._most_ends = ends
+        self._ends: OrderedDict[Hashable, int] = OrderedDict()
 
     def take(self, key: Hashable, number: int) -> Reader | None:
         """The one of this video whose position is nearest before a frame, or nearest at all; it is the caller's now."""
@@ -59,6 +65,16 @@ class OpenVideos:
         self._idle.append(_Idle(key, reader, timer))
         while len(self._idle) > self._most:
             self._drop(self._idle[0])
+
+    def ends_before(self, key: Hashable, number: int) -> bool:
+        """Whether a video is known to have no such frame."""
+        return number >= self._ends.get(key, number + 1)
+
+    def ended(self, key: Hashable, number: int) -> None:
+        """Remember that a video has no such frame."""
+        self._ends[key] = min(number, self._ends.pop(key, number))
+        if len(self._ends) > self._most_ends:
+            self._ends.popitem(last=False)
 
     def close(self) -> None:
         """Close all."""

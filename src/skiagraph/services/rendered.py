@@ -17,6 +17,7 @@ gives the same bytes.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Sequence
 
@@ -32,6 +33,7 @@ from skiagraph.services import documents, films, frames, pictures, presentation,
 from skiagraph.services.archive import Archive
 from skiagraph.services.pictures import Kind
 from skiagraph.services.representation import Representation, Version
+from skiagraph.services.videos import VideoEnds
 from skiagraph.standard.media_types import RELATED
 from skiagraph.values import ByteRange, Level, ResourcePath
 from skiagraph.wire import query
@@ -195,12 +197,16 @@ async def _parts(
 ) -> AsyncIterator[Representation]:
     """One part per frame, each made when it is its turn and the next one meanwhile.
 
-    A frame that is damaged does not take the others with it: its part is text, and says why.
+    A frame that is damaged does not take the others with it: its part is text, and says why. Of all frames of a video
+    that ends early, the first one that is missing says so.
     """
     if wanted.media_type == picture.MP4:
         yield await _film(archive, instance, wanted, url)
         return
+    end = math.inf
     for place, number in enumerate(numbers):
+        if number >= end:
+            continue
         if place + 1 < len(numbers) and not instance.video:  # a video is read in one row
             pictures.ahead(archive, instance, number, wanted)
             pictures.ahead(archive, instance, numbers[place + 1], wanted)
@@ -208,8 +214,12 @@ async def _parts(
         try:
             data = await pictures.encoded(archive, instance, number, wanted)
             yield representation.made(data, wanted.media_type, location)
-        except BadPixels as error:
+        except (BadPixels, PayloadTooLarge) as error:
+            if isinstance(error, PayloadTooLarge) and not place:
+                raise
             yield representation.made(f"{error.message}\n".encode(), _DAMAGED, location)
+            if isinstance(error, VideoEnds) and isinstance(numbers, range):
+                end = number
 
 
 _DAMAGED = "text/plain; charset=utf-8"
@@ -237,20 +247,33 @@ async def _animation(
     fitted = viewport.fit(description.image.columns, description.image.rows, wanted.viewport)
     times = pictures.hundredths(description.attributes, numbers)
 
-    async def drawn(number: int) -> NDArray[np.uint8]:
+    async def drawn(number: int, size: tuple[int, int] | None) -> NDArray[np.uint8]:
         try:
             return (await pictures.drawn(archive, instance, description, number, wanted))[0]
-        except BadPixels as error:
-            if instance.video:  # its frames are of the size that the stream says
+        except (BadPixels, PayloadTooLarge) as error:
+            if size is None or isinstance(error, VideoEnds):
                 raise
             text = f"Frame {number} can not be shown. {error.message}"
-            return await archive.workers.run(annotate.notice, fitted.width, fitted.height, text)
+            return await archive.workers.run(annotate.notice, *size, text)
 
     async def read(part: ByteRange | None) -> AsyncIterator[Chunk]:
+        # The frames of a video are of the size that the stream says
+        size = None if instance.video else (fitted.width, fitted.height)
+        begun, end = False, math.inf
         for place, number in enumerate(numbers):
-            shown = await drawn(number)
+            if number >= end:
+                continue
+            try:
+                shown = await drawn(number, size)
+            except VideoEnds:
+                if not begun:
+                    raise
+                end = number
+                continue
+            size = shown.shape[1], shown.shape[0]
             data = await archive.workers.run(picture.animation_frame, shown, times[place])
-            yield data if place else picture.animation_head(shown.shape[1], shown.shape[0]) + data
+            yield data if begun else picture.animation_head(*size) + data
+            begun = True
         yield picture.ANIMATION_END
 
     return Representation(picture.GIF, location, None, read)

@@ -26,6 +26,10 @@ from skiagraph.services.archive import Archive
 from skiagraph.values import ByteRange
 
 
+class VideoEnds(BadPixels):
+    """The video has fewer frames than its data set says."""
+
+
 class StreamSource:
     """A value of several ranges of a blob as one `standard.header.Source`."""
 
@@ -106,12 +110,16 @@ async def picture(
 
     Raises
     ------
+    VideoEnds
+        The stream ends before the frame.
     BadPixels
-        The stream can not be decoded, or ends before the frame.
+        It can not be decoded.
     BadRequest
         The viewport does not fit.
     """
     key, number = representation.digest(instance), subject.frame
+    if archive.open_videos.ends_before(key, number):
+        raise VideoEnds(_ends(number))
     async with archive.workers.turn("frames of videos"):
         reader = archive.open_videos.take(key, number)
         if not isinstance(reader, StoredReader):
@@ -120,6 +128,9 @@ async def picture(
         try:
             shown, profile = await _read(archive, reader, subject, wanted)
             whole = True
+        except VideoEnds:
+            archive.open_videos.ended(key, number)
+            raise
         finally:
             if whole:
                 archive.open_videos.give(key, reader)
@@ -132,6 +143,8 @@ async def _read(
     archive: Archive, reader: StoredReader, subject: Subject, wanted: Rendition
 ) -> tuple[NDArray[np.uint8], bytes | None]:
     video, number = reader.video, subject.frame
+    if video.index is not None and number > video.index.count:
+        raise VideoEnds(_ends(number))
     await archive.workers.to_the_end(video.go_to, number)
     most = archive.settings.max_video_pixels
 
@@ -152,5 +165,9 @@ async def _read(
         while (result := await archive.workers.to_the_end(step)) is None:
             pass
     except EOFError:
-        raise BadPixels(f"The video ends before frame {number}.") from None
+        raise VideoEnds(_ends(number)) from None
     return result
+
+
+def _ends(number: int) -> str:
+    return f"The video ends before frame {number}."

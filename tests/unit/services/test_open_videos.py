@@ -35,6 +35,21 @@ def test_the_nearest_before_the_frame_is_taken() -> None:
     asyncio.run(main())
 
 
+def test_where_videos_end_is_remembered() -> None:
+    videos = OpenVideos(ends=2)
+    assert not videos.ends_before("video", 10**9)
+    videos.ended("video", 31)
+    videos.ended("video", 40)
+    assert videos.ends_before("video", 31)
+    assert videos.ends_before("video", 1000)
+    assert not videos.ends_before("video", 30)
+    assert not videos.ends_before("other", 31)
+    videos.ended("other", 2)
+    videos.ended("third", 2)
+    assert not videos.ends_before("video", 31), "of few"
+    assert videos.ends_before("other", 2)
+
+
 def test_few_are_kept() -> None:
     async def main() -> None:
         videos = OpenVideos(2)

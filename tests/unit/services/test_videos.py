@@ -6,6 +6,7 @@ import io
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,8 @@ import video_files
 from archives import Given, opened
 from skiagraph.blobs.base import Opened
 from skiagraph.errors import NoAcceptableRepresentation, PayloadTooLarge, ResourceNotFound
+from skiagraph.pixels.image import BadPixels
+from skiagraph.services import videos
 from skiagraph.services.videos import StreamSource
 from skiagraph.values import ByteRange
 from video_files import CONTAINERS, number_of, stored, video
@@ -109,6 +112,41 @@ def test_frames_that_do_not_exist(given: Given) -> None:
     parts = given.get(f"{short.path}/frames/30,33/rendered", 'multipart/related; type="image/png"').parts
     assert [part.type for part in parts] == ["image/png", "text/plain"]
     assert isinstance(given.get(f"{whole.path}/frames/3").error, NoAcceptableRepresentation), "no value of its own"
+
+
+@pytest.mark.parametrize("name", ["mp4", "mpegts", "mpeg2video"])
+def test_all_frames_of_a_video_that_ends_early(given: Given, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """What there is, and once that there is no more."""
+    codec = "mpeg2video" if name == "mpeg2video" else "libx264"
+    (instance,) = given.store(stored(video(name, codec), frames=100_000))
+    opens = []
+    real = video_files.av.open
+    monkeypatch.setattr(video_files.av, "open", lambda *args, **more: opens.append(args) or real(*args, **more))
+    parts = given.get(f"{instance.path}/rendered", 'multipart/related; type="image/png"').parts
+    assert [part.type for part in parts] == ["image/png"] * 30 + ["text/plain"]
+    assert parts[-1].body == b"The video ends before frame 31.\n"
+    before = len(opens)
+    listed = given.get(f"{instance.path}/frames/3,99,98,31,4/rendered", 'multipart/related; type="image/png"').parts
+    assert [part.type for part in listed] == ["image/png", *["text/plain"] * 3, "image/png"], "one for each in a list"
+    with Image.open(io.BytesIO(given.get(f"{instance.path}/rendered", "image/gif").body)) as animation:
+        assert animation.n_frames == 30  # type: ignore[attr-defined]
+    assert given.get(f"{instance.path}/frames/50/rendered").status == 406
+    assert len(opens) <= before + 2, "that they are missing is known"
+
+
+def test_a_damaged_frame_of_a_video_does_not_end_the_animation(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
+    (instance,) = given.store(stored(video()))
+    real = videos._read
+
+    async def read(archive: Any, reader: Any, subject: Any, wanted: Any) -> Any:
+        if subject.frame == 2:
+            raise BadPixels("It is damaged.")
+        return await real(archive, reader, subject, wanted)
+
+    monkeypatch.setattr(videos, "_read", read)
+    with Image.open(io.BytesIO(given.get(f"{instance.path}/frames/1,2,3/rendered", "image/gif").body)) as animation:
+        assert animation.n_frames == 3  # type: ignore[attr-defined]
+    assert given.get(f"{instance.path}/frames/2,3/rendered", "image/gif").status == 406, "of no size that is known"
 
 
 @pytest.mark.parametrize(
