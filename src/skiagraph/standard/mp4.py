@@ -1,7 +1,7 @@
 """MP4 and QuickTime files by their boxes: ISO/IEC 14496-12, and -15 for what the pictures are coded in.
 
-Enough of them to know the picture track and its tables before a library sees the file, and to send a file with its
-``moov`` box in front, so that a player can begin and seek before it has all of it.
+Enough of them to know what the pictures are, and their tables, before a library sees the file, and to send a file with
+its ``moov`` box in front, so that a player can begin and seek before it has all of it.
 """
 
 from __future__ import annotations
@@ -59,6 +59,12 @@ class Track:
     """Contents of ``stts``, ``ctts`` and ``stss``, as far as they are there."""
     box: Box
     """The ``trak`` box; offsets within the content of ``moov``, its header included."""
+    level: int | None = None
+    """level_idc (H.264) or general_level_idc (H.265); None where it is not told."""
+    size: tuple[int, int] = (0, 0)
+    """Columns and rows."""
+    seconds: float = 0.0
+    """Its duration; 0 where it is not told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,16 +241,32 @@ def _track(content: bytes, box: Box, found: dict[bytes, Box]) -> Track:
     counts = [samples, *(sum(entries(tables[kind], 2)[::2]) for kind in (b"stts", b"ctts") if kind in tables)]
     if max(counts) > MOST_SAMPLES:
         raise CannotUnderstand(f"The video has more than {MOST_SAMPLES} frames by its tables.")
-    codec, profile = b"", 0
+    codec, profile, level, size = b"", 0, None, (0, 0)
     entry = found[b"stsd"].body + 8 if b"stsd" in found else len(content)
-    for one in _inside(content, entry, found[b"stsd"].end if b"stsd" in found else entry):
+    one = next(_inside(content, entry, found[b"stsd"].end if b"stsd" in found else entry), None)
+    if one is not None:
         codec = one.kind
-        for inner in _inside(content, one.offset + _SAMPLE_ENTRY, one.end):
-            if inner.kind == _CONFIGURATIONS.get(codec):
-                profile = content[inner.body + 1] if inner.body + 1 < inner.end else 0
-                profile = profile & 0x1F if inner.kind == b"hvcC" else profile
-        break
-    return Track(codec, profile, samples, tables, box)
+        columns, rows = struct.unpack(">HH", content[one.offset + 32 : one.offset + 36].ljust(4, b"\0"))
+        size = columns, rows
+        told = _inside(content, one.offset + _SAMPLE_ENTRY, one.end)
+        inner = next((inner for inner in told if inner.kind == _CONFIGURATIONS.get(codec)), None)
+        if inner is not None:
+            configuration = content[inner.body : inner.end].ljust(13, b"\0")
+            if inner.kind == b"hvcC":
+                profile, level = configuration[1] & 0x1F, configuration[12]
+            else:
+                profile, level = configuration[1], configuration[3]
+    seconds = _seconds(content[found[b"mdhd"].body : found[b"mdhd"].end]) if b"mdhd" in found else 0.0
+    return Track(codec, profile, samples, tables, box, level, size, seconds)
+
+
+def _seconds(header: bytes) -> float:
+    """Duration by a media header (14496-12 §8.4.2); 0 where it is not known."""
+    form, at = (">LQ", 20) if header[:1] == b"\1" else (">LL", 12)
+    if len(header) < at + struct.calcsize(form):
+        return 0.0
+    timescale, duration = struct.unpack_from(form, header, at)
+    return duration / timescale if timescale else 0.0
 
 
 def entries(table: bytes, width: int) -> array[int]:

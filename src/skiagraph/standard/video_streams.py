@@ -6,19 +6,16 @@ Its Transfer Syntax by profile and level (PS3.5 §8.2.5 to §8.2.11), the size o
 from __future__ import annotations
 
 import re
-import struct
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from skiagraph.errors import CannotUnderstand
+from skiagraph.standard import mp4
 from skiagraph.standard.header import Source
 
 _VIDEO: Final = "1.2.840.10008.1.2.4."
-_CONTAINERS: Final = frozenset({b"moov", b"trak", b"mdia", b"minf", b"stbl"})
-_ENTRIES: Final = {b"avc1": "avc", b"avc3": "avc", b"hvc1": "hevc", b"hev1": "hevc"}
-_SAMPLE_ENTRY: Final = 86
-"""Bytes of a VisualSampleEntry before its boxes, its own header included."""
-_MOST_BOXES: Final = 10_000
+_AVC: Final = (b"avc1", b"avc3")
+_HEVC: Final = (b"hvc1", b"hev1")
 _SEARCHED: Final = 2**20
 _SEQUENCE_HEADER: Final = b"\0\0\1\xb3"
 _PICTURE: Final = re.compile(rb"\x00\x00\x01(?:\x00|\xb5[\x80-\x8f].(.))", re.DOTALL)
@@ -63,7 +60,7 @@ def recognize(source: Source) -> VideoStream:
         It is none of these, or has a profile or level that no Transfer Syntax holds.
     """
     head = source.read_at(0, 12)
-    if head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"):
+    if mp4.is_mp4(head):
         return _mp4(source)
     if head.startswith((b"\0\0\1\xba", _SEQUENCE_HEADER)):
         return _mpeg_2(source)
@@ -71,70 +68,16 @@ def recognize(source: Source) -> VideoStream:
 
 
 def _mp4(source: Source) -> VideoStream:
-    at = 0
-    found: VideoStream | None = None
-    times: tuple[int, int] | None = None
-    for _ in range(_MOST_BOXES):
-        box = source.read_at(at, 16)
-        if len(box) < 8:
-            break
-        length, kind, begin = int.from_bytes(box[:4], "big"), box[4:8], 8
-        if length == 1:
-            length, begin = int.from_bytes(box[8:16], "big"), 16
-        if length and length < begin:
-            break
-        if kind in _CONTAINERS:
-            if kind == b"trak" and found is not None:
-                break
-            at += begin
-            continue
-        if kind == b"mdhd":
-            times = _times(source.read_at(at + begin, 32))
-        elif kind == b"stsd":
-            found = _described(source, at + begin + 8, at + length) or found
-        elif kind == b"stsz" and found is not None and found.frames is None:
-            counts = source.read_at(at + begin, 12)
-            if len(counts) == 12:
-                number = int.from_bytes(counts[8:], "big") or None
-                time = None if number is None or times is None else times[1] * 1000 / times[0] / number
-                found = replace(found, frames=number, frame_time=time)
-        if length == 0:
-            break
-        at += length
-    if found is None:
+    track = mp4.read(source).track
+    if track is None or track.codec not in (*_AVC, *_HEVC):
         raise CannotUnderstand("The video file has no track with H.264 or H.265.")
-    return found
-
-
-def _times(body: bytes) -> tuple[int, int] | None:
-    """Return timescale and duration of a media header; None where they are not known."""
-    form, at = (">LQ", 20) if body[:1] == b"\1" else (">LL", 12)
-    if len(body) < at + struct.calcsize(form):
-        return None
-    timescale, duration = struct.unpack_from(form, body, at)
-    return (timescale, duration) if timescale and duration else None
-
-
-def _described(source: Source, at: int, end: int) -> VideoStream | None:
-    """Read a sample entry (14496-15 §5.3.3.1, §8.3.3.1); None for what is no picture."""
-    entry = source.read_at(at, _SAMPLE_ENTRY)
-    codec = _ENTRIES.get(entry[4:8])
-    if codec is None or len(entry) < _SAMPLE_ENTRY:
-        return None
-    columns, rows = struct.unpack_from(">HH", entry, 32)
-    at += _SAMPLE_ENTRY
-    while at + 8 <= end:
-        box = source.read_at(at, 32)
-        length = int.from_bytes(box[:4], "big")
-        if length < 8 or len(box) < 24:
-            break
-        if box[4:8] == b"avcC" and codec == "avc":
-            return VideoStream(_avc(profile=box[9], level=box[11]), rows, columns, None)
-        if box[4:8] == b"hvcC" and codec == "hevc":
-            profile = box[9] & 0x1F
-            return VideoStream(_hevc(profile, level=box[20]), rows, columns, None, bits=10 if profile == 2 else 8)
-        at += length
-    raise CannotUnderstand("The video track does not tell its profile (avcC, hvcC).")
+    if track.level is None:
+        raise CannotUnderstand("The video track does not tell its profile (avcC, hvcC).")
+    of_codec = _avc if track.codec in _AVC else _hevc
+    columns, rows = track.size
+    time = track.seconds * 1000 / track.samples if track.samples and track.seconds else None
+    bits = 10 if track.codec in _HEVC and track.profile == 2 else 8
+    return VideoStream(of_codec(track.profile, track.level), rows, columns, track.samples or None, time, bits)
 
 
 def _avc(profile: int, level: int) -> str:

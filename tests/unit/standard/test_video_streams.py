@@ -31,11 +31,19 @@ def mp4(kind: bytes = b"avc1", *, profile: int = 100, level: int = 41, frames: i
     picture = box(b"stsd", bytes(8), box(kind, bytes(entry), box(b"pasp", bytes(8)), configuration))
     sizes = box(b"stsz", bytes(8), struct.pack(">L", frames))
 
-    def track(description: bytes) -> bytes:
+    def track(handler: bytes, description: bytes) -> bytes:
         times = box(b"mdhd", struct.pack(">LLLLL", 0, 0, 0, 1000, 480), bytes(4))
-        return box(b"trak", box(b"mdia", times, box(b"minf", box(b"stbl", description, sizes))))
+        return box(
+            b"trak",
+            box(
+                b"mdia",
+                times,
+                box(b"hdlr", bytes(8), handler, bytes(13)),
+                box(b"minf", box(b"stbl", description, sizes)),
+            ),
+        )
 
-    return box(b"ftyp", b"isom") + front + box(b"moov", track(sound), track(picture))
+    return box(b"ftyp", b"isom") + front + box(b"moov", track(b"soun", sound), track(b"vide", picture))
 
 
 @pytest.mark.parametrize(
@@ -55,6 +63,29 @@ def test_mp4(data: bytes, syntax: str) -> None:
     assert recognize(BytesSource(data)) == VideoStream(
         f"1.2.840.10008.1.2.4.{syntax}", 240, 320, 12, 40.0, bits=10 if syntax == "108" else 8
     )
+
+
+@pytest.mark.parametrize(("count", "found"), [(10, True), (2**17, False)])
+def test_boxes_without_end(count: int, found: bool) -> None:
+    """What is in front of the profile is not looked through for ever."""
+    configuration = mp4()[mp4().index(b"avcC") - 4 :][:32]
+    data = mp4().replace(configuration, box(b"free") * count + configuration)
+    lengths = {kind: data.index(kind) - 4 for kind in (b"moov", b"avc1")}
+    behind = data.rindex(b"trak") - 4
+    parents = [
+        lengths[b"moov"],
+        behind,
+        *(data.index(kind, behind) - 4 for kind in (b"mdia", b"minf", b"stbl", b"stsd")),
+    ]
+    whole = bytearray(data)
+    for at in (*parents, lengths[b"avc1"]):
+        longer = int.from_bytes(whole[at : at + 4], "big") + 8 * count
+        whole[at : at + 4] = longer.to_bytes(4, "big")
+    if found:
+        assert recognize(BytesSource(bytes(whole))) == recognize(BytesSource(mp4()))
+        return
+    with pytest.raises(CannotUnderstand, match="does not tell its profile"):
+        recognize(BytesSource(bytes(whole)))
 
 
 @pytest.mark.parametrize(
