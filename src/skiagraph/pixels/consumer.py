@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from skiagraph.errors import CannotUnderstand, OutOfResources
+from skiagraph.pixels import png
 
 PNG: Final = "image/png"
 GIF: Final = "image/gif"
@@ -77,8 +78,9 @@ def _png(body: bytes, most_bytes: int) -> Iterator[Picture]:
     if kind != b"IHDR" or colour not in _PNG_SAMPLES or bits not in (1, 2, 4, 8, 16):
         raise CannotUnderstand("The part is no PNG file.")
     _check(rows, columns, rows * columns * _PNG_SAMPLES[colour] * (2 if bits == 16 else 1), most_bytes)
+    whole = png.critical(body)
     try:
-        pixels = imagecodecs.png_decode(body)
+        pixels = imagecodecs.png_decode(whole)
     except Exception as error:
         raise CannotUnderstand("The PNG file is damaged.") from error
     if pixels.ndim == 3:
