@@ -77,7 +77,7 @@ class Movie:
     content: bytes
     """All of the ``moov`` box."""
     head: int
-    """End of the ``ftyp`` box; 0 without."""
+    """End of the ``ftyp`` box; 0 without, and where it does not come first, as it has to."""
     data: int
     """Offset of the first ``mdat`` box."""
     fragmented: bool
@@ -102,8 +102,10 @@ def read(source: Source) -> Movie:
     brand, head, data, fragmented = b"", 0, source.size, False
     moov: Box | None = None
     for box in _in_file(source):
-        if box.kind == b"ftyp" and not head:
-            brand, head = source.read_at(box.body, 4), box.end
+        if box.kind == b"ftyp" and not brand:
+            brand = source.read_at(box.body, 4)
+            if moov is None and data == source.size:
+                head = box.end
         elif box.kind == b"moov" and moov is None:
             moov = box
         elif box.kind == b"mdat":

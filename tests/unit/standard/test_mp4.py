@@ -64,6 +64,21 @@ def test_the_index_goes_to_the_front() -> None:
             assert bytes(before) == bytes(after)
 
 
+def test_a_type_that_comes_last_stays_there() -> None:
+    """A box out of its place: nothing is sent twice."""
+    data = video()
+    kind = data[: int.from_bytes(data[:4], "big")]
+    turned = data[len(kind) :] + kind
+    movie = mp4.read(BytesSource(turned))
+    assert movie.moov.offset > movie.data
+    pieces = mp4.in_front(movie, len(turned))
+    assert all(isinstance(piece, bytes) or piece.length > 0 for piece in pieces)
+    moved = joined(turned, pieces)
+    assert len(moved) == len(turned)
+    assert moved[4:8] == b"moov"
+    assert moved.endswith(kind)
+
+
 def test_data_behind_the_index_stays() -> None:
     """Offsets of what follows the index do not change."""
     first, second = box(b"mdat", b"a" * 8), box(b"mdat", b"b" * 8)
