@@ -14,17 +14,23 @@ from random import Random
 from typing import Any
 
 import httpx
+import numpy as np
 import pydicom
 import pytest
+from PIL import Image
 
+import video_files
 from conftest import Server
-from damage import damaged_image, damaged_video, good_frames
+from damage import damaged, damaged_image, damaged_video, good_frames
 from dicom_files import ct, multipart, part10
 from memory import MIB, Peak, resident
+from metadata_stores import bulk, data_set, metadata, path, payload
+from skiagraph.standard import transfer_syntaxes
 
 EACH = 3
 """Damaged Instances of each kind of frame."""
 VIDEOS = 30
+PICTURES = 300
 FRAMES = {
     "native": 'multipart/related; type="application/octet-stream"',
     "png": 'multipart/related; type="image/png"',
@@ -39,14 +45,14 @@ def server(tmp_path_factory: pytest.TempPathFactory, serving: Callable[..., Any]
 
 def ask(client: httpx.Client, files: list[bytes], *, video: bool = False) -> Counter[int]:
     """Store files and ask for what is stored; count the statuses, 0 for an answer that was broken off."""
-    payload, headers = multipart(files)
-    answer = client.post("/studies", content=payload, headers=headers)
+    body, headers = multipart(files)
+    answer = client.post("/studies", content=body, headers=headers)
     assert answer.status_code in (200, 202, 409), answer.text
     found: Counter[int] = Counter()
     for item in answer.json().get("00081199", {}).get("Value", ()):
         url = item["00081190"]["Value"][0]
-        for path, accept in _requests(video):
-            found[_status(client, url + path, accept)] += 1
+        for request, accept in _requests(video):
+            found[_status(client, url + request, accept)] += 1
     return found
 
 
@@ -104,6 +110,45 @@ def test_damaged_videos(server: Server) -> None:
         alive(server, client)
     assert resident(server) - before < 100 * MIB
     assert {200, 406} <= set(found), found
+
+
+@pytest.mark.slow
+def test_damaged_pictures_to_wrap(server: Server) -> None:
+    """Bare pictures and videos beside metadata: refused with a reason, or stored and answered like all others."""
+    rng = Random(3)
+    bare = bare_streams()
+    found: Counter[int] = Counter()
+    with server.client() as client:
+        for number in range(PICTURES):
+            media_type = sorted(bare)[number % len(bare)]
+            content = damaged(rng.choice(bare[media_type]), rng)
+            data = data_set(x7FE00010={"vr": "OB", "BulkDataURI": "picture"})
+            answer = client.post("/studies", **payload(metadata(data), bulk("picture", content, media_type)))
+            found[answer.status_code] += 1
+            assert answer.status_code in (200, 202, 409), answer.text
+            if answer.status_code != 409:
+                for request, accept in (("/rendered", "*/*"), ("/thumbnail", "image/png"), ("", "application/dicom")):
+                    found[_status(client, path(data) + request, accept)] += 1
+        alive(server, client)
+    assert {200, 409} <= set(found), found
+
+
+def bare_streams() -> dict[str, list[bytes]]:
+    """Good pictures and videos by media type."""
+    found: dict[str, list[bytes]] = {}
+    for frame in good_frames():
+        media_type = transfer_syntaxes.get(frame.syntax).media_type
+        if media_type.startswith("image/"):
+            found.setdefault(media_type, []).append(frame.data)
+    for kind in ("PNG", "GIF", "JPEG2000"):
+        out = io.BytesIO()
+        gray = np.add.outer(np.arange(40), np.arange(60)).astype(np.uint8)
+        frames = [Image.fromarray(gray), Image.fromarray(255 - gray)]
+        frames[0].save(out, kind, **({"save_all": True, "append_images": frames[1:]} if kind == "GIF" else {}))
+        found.setdefault("image/jp2" if kind == "JPEG2000" else f"image/{kind.lower()}", []).append(out.getvalue())
+    found["video/mp4"] = [video_files.video(), video_files.video("mov")]
+    found["video/mpeg"] = [video_files.video("mpegts", "mpeg2video"), video_files.video("mpeg2video", "mpeg2video")]
+    return found
 
 
 def alive(server: Server, client: httpx.Client) -> None:
