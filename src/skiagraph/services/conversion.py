@@ -221,8 +221,9 @@ async def every(archive: Archive, instance: StoredInstance, uid: str) -> AsyncIt
 
 async def _convert(archive: Archive, instance: StoredInstance, number: int, uid: str) -> Frame:
     image = await image_of(archive, instance)
-    stored = await stored_frames.read(archive, instance, number)
-    return await _transcoded(archive, instance, stored, uid, image)
+    async with stored_frames.turn(archive, instance):
+        stored = await stored_frames.read(archive, instance, number)
+        return await _transcoded(archive, instance, stored, uid, image)
 
 
 async def _transcoded(archive: Archive, instance: StoredInstance, stored: bytes, uid: str, image: ImageParams) -> Frame:

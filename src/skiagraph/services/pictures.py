@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Hashable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -21,6 +22,7 @@ from skiagraph.pixels.elements import Bulk
 from skiagraph.pixels.image import ImageParams
 from skiagraph.pixels.mosaic import Mosaic, Tile
 from skiagraph.pixels.rendition import Rendition, Subject
+from skiagraph.pixels.viewport import Fit
 from skiagraph.services import plain, representation, stored_frames, videos
 from skiagraph.services.archive import Archive
 from skiagraph.standard import dicom_json
@@ -43,6 +45,7 @@ _WEIGHT = 8  # a data set in memory takes about so many times the bytes of its J
 _FRAME_MACROS = ("00289145", "00289132", "00189472", "00209113", "00289110", "00480207")
 WHOLE_SLIDE = "1.2.840.10008.5.1.4.1.1.77.1.6"
 _TILES_AT_ONCE = 16
+_LARGE_REGION = 4 * 2**20  # pixels
 _ENCAPSULATED_DOCUMENTS = "1.2.840.10008.5.1.4.1.1.104."
 
 
@@ -217,8 +220,9 @@ async def _encoded(archive: Archive, instance: StoredInstance, frame: int, wante
             lambda: picture.encode(shown, wanted.media_type, quality=wanted.quality, profile=profile)
         )
     found = await subject(archive, instance, description, frame, overlays=wanted.overlays)
-    stored = await stored_frames.read(archive, instance, frame)
-    return await archive.workers.run(rendition.encoded, stored, found, wanted)  # in one go: most pictures are these
+    async with stored_frames.turn(archive, instance):
+        stored = await stored_frames.read(archive, instance, frame)
+        return await archive.workers.run(rendition.encoded, stored, found, wanted)  # in one go: most pictures are these
 
 
 async def drawn(
@@ -228,8 +232,9 @@ async def drawn(
     found = await subject(archive, instance, description, frame, overlays=wanted.overlays)
     if kind(instance) is Kind.VIDEO:
         return await videos.picture(archive, instance, found, wanted)
-    stored = await stored_frames.read(archive, instance, frame)
-    return await archive.workers.run(rendition.drawn, stored, found, wanted)
+    async with stored_frames.turn(archive, instance):
+        stored = await stored_frames.read(archive, instance, frame)
+        return await archive.workers.run(rendition.drawn, stored, found, wanted)
 
 
 async def slide(archive: Archive, instance: StoredInstance, wanted: Rendition) -> bytes:
@@ -251,6 +256,22 @@ async def _slide(archive: Archive, instance: StoredInstance, wanted: Rendition) 
     if tiles is None:
         return await _encoded(archive, instance, representative(instance), wanted)
     region, factor = mosaic.plan(tiles, wanted.viewport)
+    pixels = (region.right - region.left) * (region.lower - region.upper) / factor**2
+    # A large canvas is held until its last tile is there: few at a time
+    async with archive.workers.turn("regions") if pixels > _LARGE_REGION else nullcontext():
+        return await _region(archive, instance, description, tiles, region, factor, wanted)
+
+
+async def _region(
+    archive: Archive,
+    instance: StoredInstance,
+    description: Description,
+    tiles: Mosaic,
+    region: Fit,
+    factor: int,
+    wanted: Rendition,
+) -> bytes:
+    """A region, as `mosaic.plan` has it, put together of its tiles."""
     first = await subject(archive, instance, description, 1, overlays=wanted.overlays)
     canvas = mosaic.canvas(region, factor, description.image.samples_per_pixel, description.attributes)
     covered = [tile for tile in tiles.tiles(region) if tile.frame <= instance.frames]
@@ -260,12 +281,15 @@ async def _slide(archive: Archive, instance: StoredInstance, wanted: Rendition) 
         for tile, frame in stored:
             mosaic.paste(canvas, tiles, tile, rendition.whole(frame, replace(first, frame=tile.frame), wanted))
 
-    for start in range(0, len(covered), _TILES_AT_ONCE):
-        stored[:] = [
-            (tile, await stored_frames.read(archive, instance, tile.frame))
-            for tile in covered[start : start + _TILES_AT_ONCE]
-        ]
-        await archive.workers.run(paste)
+    at_once = min(max(stored_frames.LONG // max(stored_frames.length(instance), 1), 1), _TILES_AT_ONCE)
+    for start in range(0, len(covered), at_once):
+        async with stored_frames.turn(archive, instance):
+            stored[:] = [
+                (tile, await stored_frames.read(archive, instance, tile.frame))
+                for tile in covered[start : start + at_once]
+            ]
+            await archive.workers.run(paste)
+            del stored[1:]
 
     def finish() -> bytes:
         shown = mosaic.finished(canvas, region, wanted.viewport)

@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import AsyncIterator, Hashable
-from contextlib import AbstractAsyncContextManager, nullcontext
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import Final
 
@@ -153,16 +153,18 @@ async def encoded(archive: Archive, found: Found, one: Shown, wanted: Rendition)
     """
 
     async def make() -> bytes:
-        async with _turn(archive, found):
+        async with _turn(archive, found, one):
             target, stored = await _target(archive, found, one, wanted)
             return await archive.workers.run(present.encoded, stored, target, wanted)
 
     return await archive.workers.once(_key(found, one, wanted), make, len)
 
 
-def _turn(archive: Archive, found: Found) -> AbstractAsyncContextManager[None]:
-    """What many frames are held for waits in a line."""
-    return nullcontext() if found.state.superimposed is None else archive.workers.turn("blending")
+def _turn(archive: Archive, found: Found, one: Shown) -> AbstractAsyncContextManager[None]:
+    """What many frames, or long ones, are held for waits in a line."""
+    if found.state.superimposed is not None:
+        return archive.workers.turn("blending")
+    return stored_frames.turn(archive, one.instance)
 
 
 def _key(found: Found, one: Shown, wanted: Rendition) -> Hashable:
@@ -247,7 +249,7 @@ def _animation(archive: Archive, found: Found, wanted: Rendition, location: str)
         size: tuple[int, int] | None = None
         for place, one in enumerate(found.shown):
             try:
-                async with _turn(archive, found):
+                async with _turn(archive, found, one):
                     target, stored = await _target(archive, found, one, wanted)
                     shown, _ = await archive.workers.run(present.drawn, stored, target, wanted)
             except BadPixels as error:

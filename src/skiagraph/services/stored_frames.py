@@ -7,6 +7,8 @@ encapsulated ones are the bare code stream (PS3.18 §8.7.3.3).
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
+from typing import Final
 
 from skiagraph.index.base import StoredInstance
 from skiagraph.pixels.image import BadPixels
@@ -16,6 +18,9 @@ from skiagraph.services.representation import Representation
 from skiagraph.values import ByteRange
 from skiagraph.wire.accept import Offer
 from skiagraph.wire.message import Chunk
+
+LONG: Final = 8 * 2**20
+"""Bytes of a frame that is not held without need."""
 
 
 async def represent(
@@ -113,6 +118,16 @@ def _masked(data: bytes, bits: int | None) -> bytes:
     if bits is None or bits % 8 == 0:
         return data
     return data[:-1] + bytes([data[-1] & (1 << bits % 8) - 1])
+
+
+def turn(archive: Archive, instance: StoredInstance) -> AbstractAsyncContextManager[None]:
+    """Wait before long frames are read for work in a thread: waiting behind it, all of them would be held."""
+    return archive.workers.turn("long frames") if length(instance) > LONG else nullcontext()
+
+
+def length(instance: StoredInstance) -> int:
+    """Bytes of a frame as it is stored, on average."""
+    return instance.pixel_length // max(instance.frames, 1)
 
 
 async def read(archive: Archive, instance: StoredInstance, number: int) -> bytes:

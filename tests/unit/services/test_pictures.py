@@ -10,13 +10,14 @@ from typing import Any
 import orjson
 import pytest
 from pydicom.dataset import Dataset
-from pydicom.uid import MPEG4HP41, JPEGBaseline8Bit
+from pydicom.uid import MPEG4HP41, JPEGBaseline8Bit, JPEGLSLossless
 
 from archives import Given, compressed, opened
 from dicom_files import ct, part10
+from presentation_states import state
 from skiagraph.pixels.image import BadPixels
 from skiagraph.pixels.rendition import Rendition
-from skiagraph.services import pictures
+from skiagraph.services import conversion, pictures, presentation, presentation_images, stored_frames
 from skiagraph.services.pictures import Kind
 
 
@@ -125,3 +126,114 @@ def test_what_can_not_be_described_is_bad_pixels(given: Given) -> None:
     (instance,) = given.store(part10(data))
     with pytest.raises(BadPixels):
         asyncio.run(pictures.describe(given.archive, instance))
+
+
+# How much is held
+
+
+@pytest.fixture
+def held(given: Given, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many frames are read and not yet worked on, each time that one more is read."""
+    real, waiting, found = stored_frames.read, 0, []
+    run = given.archive.workers.run
+
+    async def read(*arguments: Any) -> bytes:
+        nonlocal waiting
+        waiting += 1
+        found.append(waiting)
+        return await real(*arguments)
+
+    async def worked(work: Any, *arguments: Any) -> Any:
+        nonlocal waiting
+        await asyncio.sleep(0)
+        result = await run(work, *arguments)
+        waiting = 0 if getattr(work, "__name__", "") == "paste" else waiting - 1
+        return result
+
+    monkeypatch.setattr(stored_frames, "read", read)
+    monkeypatch.setattr(given.archive.workers, "run", worked)
+    return found
+
+
+@pytest.mark.parametrize("long", [True, False])
+@pytest.mark.parametrize("what", ["rendered", "converted", "presented"])
+def test_long_frames_are_not_held_while_they_wait(
+    given: Given, held: list[int], monkeypatch: pytest.MonkeyPatch, what: str, long: bool
+) -> None:
+    monkeypatch.setattr(stored_frames, "LONG", 95 if long else 96)
+    image = ct(NumberOfFrames=12, PixelData=bytes(96 * 12), SOPClassUID="1.2.840.10008.5.1.4.1.1.7.3")
+    instance, shown = given.store(part10(image), part10(state(image)))
+
+    async def one(number: int) -> None:
+        if what == "converted":
+            await conversion.frame(given.archive, instance, number, JPEGLSLossless)
+        elif what == "rendered":
+            await pictures.encoded(given.archive, instance, number, Rendition("image/png"))
+        else:
+            found = await presentation_images.find(given.archive, shown)
+            await presentation.encoded(given.archive, found, found.shown[number - 1], Rendition("image/png"))
+
+    async def main() -> None:
+        await asyncio.gather(*(one(number) for number in range(1, 13)))
+
+    asyncio.run(main())
+    assert len(held) == 12
+    threads = given.archive.settings.pixel_threads
+    assert max(held) <= threads if long else max(held) > threads
+
+
+def test_long_tiles_are_read_one_by_one(given: Given, held: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    slide = ct(
+        SOPClassUID=pictures.WHOLE_SLIDE,
+        NumberOfFrames=4,
+        TotalPixelMatrixColumns=16,
+        TotalPixelMatrixRows=12,
+        DimensionOrganizationType="TILED_FULL",
+        PixelData=bytes(96 * 4),
+    )
+    (instance,) = given.store(part10(slide))
+
+    async def main(quality: int) -> None:
+        await pictures.slide(given.archive, instance, Rendition("image/jpeg", quality=quality))
+
+    asyncio.run(main(1))
+    assert max(held) == 4
+    held.clear()
+    monkeypatch.setattr(stored_frames, "LONG", 95)
+    asyncio.run(main(2))
+    assert (len(held), max(held)) == (4, 1)
+
+
+def test_few_large_regions_are_put_together_at_a_time(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
+    slide = ct(
+        SOPClassUID=pictures.WHOLE_SLIDE,
+        NumberOfFrames=4,
+        TotalPixelMatrixColumns=16,
+        TotalPixelMatrixRows=12,
+        DimensionOrganizationType="TILED_FULL",
+        PixelData=bytes(96 * 4),
+    )
+    (instance,) = given.store(part10(slide))
+    real, now, most = pictures._region, 0, 0
+
+    async def region(*arguments: Any) -> bytes:
+        nonlocal now, most
+        now += 1
+        most = max(most, now)
+        try:
+            return await real(*arguments)
+        finally:
+            now -= 1
+
+    monkeypatch.setattr(pictures, "_region", region)
+
+    async def main(first: int) -> None:
+        wanted = (Rendition("image/jpeg", quality=quality) for quality in range(first, first + 8))
+        await asyncio.gather(*(pictures.slide(given.archive, instance, one) for one in wanted))
+
+    asyncio.run(main(1))
+    assert most > given.archive.settings.pixel_threads, "small ones do not wait"
+    most = 0
+    monkeypatch.setattr(pictures, "_LARGE_REGION", 100)
+    asyncio.run(main(20))
+    assert most <= given.archive.settings.pixel_threads
