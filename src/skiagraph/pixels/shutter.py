@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from skiagraph.pixels import color, elements
+from skiagraph.pixels import color, elements, polygon
+from skiagraph.pixels.image import BadPixels
 from skiagraph.values import Attributes
 
 MOST_VERTICES = 10_000
@@ -62,7 +63,7 @@ def covering(attributes: Attributes) -> tuple[int, tuple[int, int, int] | None]:
 
 
 def apply(picture: NDArray[np.uint8], shutter: Shutter) -> None:
-    """Cover what lies outside the opening, in place."""
+    """Cover what lies outside the opening, in place. Raises BadPixels where that takes too long to draw."""
     rows, columns = picture.shape[:2]
     shown = np.ones((rows, columns), np.bool_)
     if shutter.rectangle is not None:
@@ -82,11 +83,13 @@ def apply(picture: NDArray[np.uint8], shutter: Shutter) -> None:
 
 
 def _polygon(points: tuple[tuple[int, int], ...], rows: int, columns: int) -> NDArray[np.bool_]:
-    from PIL import Image, ImageDraw
+    from PIL import Image
 
-    image = Image.new("1", (columns, rows))
     # Drawing far outside the picture takes time for nothing
     far = 4 * 65535
-    outline = [(min(max(column - 1, -far), far), min(max(row - 1, -far), far)) for row, column in points]
-    ImageDraw.Draw(image).polygon(outline, fill=1, outline=1)
-    return np.array(image, np.bool_)
+    corners = np.clip(np.array(points, np.float64)[:, ::-1] - 1, -far, far)
+    if polygon.crossings(corners, rows) > polygon.MOST_CROSSINGS:
+        raise BadPixels("The polygonal shutter has too many and too long edges to be drawn.")
+    image = Image.new("L", (columns, rows))
+    polygon.fill(image, corners)
+    return np.asarray(image) > 0

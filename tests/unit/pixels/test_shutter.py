@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from skiagraph.pixels.image import BadPixels
 from skiagraph.pixels.shutter import Shutter, apply, from_attributes
 
 
@@ -96,3 +97,10 @@ def test_from_attributes(attributes: dict[str, Any], expected: Shutter | None) -
 def test_absurd_polygons_take_no_time() -> None:
     points = tuple((2**40 * (-1) ** number, -(2**40) * number) for number in range(2000))
     shown(Shutter(polygon=points))
+
+
+def test_a_polygon_that_takes_too_long_to_draw() -> None:
+    """10,000 edges, each across all of a high picture."""
+    vertices = tuple((1 + 60_000 * (number % 2), 1 + number % 7) for number in range(10_000))
+    with pytest.raises(BadPixels, match="too long edges"):
+        apply(np.zeros((60_000, 8), np.uint8), Shutter(polygon=vertices))

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from skiagraph.pixels import fonts
+from skiagraph.pixels import fonts, polygon
 from skiagraph.pixels.image import BadPixels
 from skiagraph.pixels.presentation import displayed_area
 from skiagraph.pixels.presentation.displayed_area import Placement
 from skiagraph.pixels.presentation.graphics import RGB, Stroke, Text, Units
 
 if TYPE_CHECKING:
+    from PIL.Image import Image as Picture
     from PIL.ImageDraw import ImageDraw
 
 MOST_OBJECTS = 10_000
@@ -27,6 +28,7 @@ MOST_POINTS = 250_000
 """Points of the graphics drawn on one picture."""
 MOST_FILLED = 20_000
 """Points of those that are filled."""
+MOST_TEXTS = 2_000
 MOST_CHARACTERS = 50_000
 MOST_PASSES = 100
 """Colours of all layers of one picture."""
@@ -37,6 +39,7 @@ MOST_COVERED = 2**29
 
 _SMOOTH = 4 * 2**20  # pixels of a picture up to which lines have smooth edges
 _SIZES = (10, 12, 14, 16, 20, 24, 28, 32, 40)  # of text in pixels; few of them, as each font is kept
+_BAND = 2**20  # pixels that a colour is blended into at once
 _FAR = 100  # pixels around the picture in which lines are drawn too: their ends may be thick
 
 _BEYOND = 4 * 65536  # from the picture: no corner of what is filled lies beyond
@@ -112,6 +115,7 @@ def _check(passes: list[_Pass]) -> None:
     texts = [text for one in passes for text in one.texts]
     for count, most, what in (
         (len(lines) + len(texts), MOST_OBJECTS, "graphics and texts"),
+        (len(texts), MOST_TEXTS, "texts"),
         (sum(len(stroke.points) for stroke in lines), MOST_POINTS, "points"),
         (sum(len(stroke.points) for stroke in lines if stroke.filled), MOST_FILLED, "points of filled graphics"),
         (sum(len(text.text) for text in texts), MOST_CHARACTERS, "characters"),
@@ -129,6 +133,7 @@ class _Canvas:
         self.placement = placement
         self.height, self.width = picture.shape[:2]
         self._length, self._area = float(MOST_LENGTH), MOST_COVERED
+        self._crossings = polygon.MOST_CROSSINGS
 
     def cover(self, alpha: NDArray[np.uint8], left: int, upper: int, colour: RGB) -> None:
         """Blend a colour into the picture where `alpha` (0 to 255), which lies at left, upper, says how much."""
@@ -136,15 +141,31 @@ class _Canvas:
         self._area -= rows * columns
         if self._area < 0:
             raise BadPixels(f"The layers of the presentation state cover more than {MOST_COVERED} pixels.")
-        region = self.picture[upper : upper + rows, left : left + columns]
+        step = max(_BAND // max(columns, 1), 1)
+        for top in range(0, rows, step):
+            band = alpha[top : top + step]
+            self._cover(band, self.picture[upper + top : upper + top + len(band), left : left + columns], colour)
+
+    @staticmethod
+    def _cover(alpha: NDArray[np.uint8], region: NDArray[np.uint8], colour: RGB) -> None:
+        covered = np.count_nonzero(alpha)
+        if not covered:
+            return
         where: Any = ...
-        if np.count_nonzero(alpha) * 8 < alpha.size:  # lines cover little of what is around them
+        if covered * 8 < alpha.size:  # lines cover little of what is around them
             where = np.nonzero(alpha)
         weight = alpha[where].astype(np.uint16)
         shown: NDArray[np.uint16] | np.uint16 = np.uint16(colour[0])
         if region.ndim == 3:
             weight, shown = weight[..., None], np.array(colour, np.uint16)
         region[where] = (region[where] * (255 - weight) + weight * shown + 127) // 255
+
+    def fill(self, image: Picture, points: NDArray[np.float64]) -> None:
+        """Draw a filled polygon. Raises BadPixels."""
+        self._crossings -= polygon.crossings(points, image.height)
+        if self._crossings < 0:
+            raise BadPixels("The fillings of the presentation state have too many and too long edges to be drawn.")
+        polygon.fill(image, points)
 
     def spend(self, line: NDArray[np.float64], *, dashed: bool) -> None:
         """Count a line that is drawn. Raises BadPixels."""
@@ -187,7 +208,7 @@ def _draw_strokes(
     drawing = ImageDraw.Draw(image)
     corner = (x0 * factor, y0 * factor)
     for _, points in filled:
-        drawing.polygon([(x, y) for x, y in np.clip(points - corner, -_BEYOND, _BEYOND).tolist()], fill=255)
+        canvas.fill(image, np.clip(points - corner, -_BEYOND, _BEYOND))
     for stroke, points in drawn:
         thickness = max(1, round(usual * stroke.thickness))
         _line(canvas, drawing, points - corner, image.size, thickness, dashed=stroke.dashed)

@@ -186,6 +186,7 @@ def test_a_line_across_from_very_far() -> None:
         ("MOST_POINTS", layer(stroke((1, 1), (2, 2), (3, 3)))),
         ("MOST_FILLED", layer(stroke((1, 1), (2, 2), (3, 3), filled=True))),
         ("MOST_CHARACTERS", layer(texts=(words("abc"),))),
+        ("MOST_TEXTS", layer(texts=(words("a"),) * 3)),
     ],
 )
 def test_limits(monkeypatch: pytest.MonkeyPatch, limit: str, content: Drawn) -> None:
@@ -204,6 +205,21 @@ def test_limits_of_work(monkeypatch: pytest.MonkeyPatch, limit: str, most: int, 
     monkeypatch.setattr(drawing, limit, most)
     with pytest.raises(BadPixels, match=what):
         drawn(layer(stroke((0, 10), (40, 10))))
+
+
+def test_limit_of_fillings(monkeypatch: pytest.MonkeyPatch) -> None:
+    filled = layer(*[stroke((0, 0), (20, 20), (20, 0), filled=True)] * 3)
+    drawn(filled)
+    monkeypatch.setattr(polygon, "MOST_CROSSINGS", 150)
+    with pytest.raises(BadPixels, match="too long edges"):
+        drawn(filled)
+
+
+def test_colours_are_blended_in_bands_as_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    content = layer(stroke((3, 4), (30, 22)), stroke((5, 5), (30, 5), (17, 25), filled=True), texts=(words("abc"),))
+    at_once = drawn(content)
+    monkeypatch.setattr(drawing, "_BAND", 64)
+    assert (drawn(content) == at_once).all()
 
 
 def test_limit_of_layers(monkeypatch: pytest.MonkeyPatch) -> None:
