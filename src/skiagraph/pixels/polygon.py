@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 MOST_CROSSINGS: Final = 2**24
 """Crossings of edges with lines of pixels, of all polygons of one picture: two seconds or so."""
 
-_AT_ONCE = 2**18
+_AT_ONCE = 2**17
 
 
 def crossings(points: NDArray[np.float64], rows: int) -> int:

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from skiagraph.pixels import polygon
 from skiagraph.pixels.image import BadPixels
 from skiagraph.pixels.presentation import displayed_area, drawing
 from skiagraph.pixels.presentation.displayed_area import DisplayedArea, Orientation, Placement
